@@ -1,0 +1,7 @@
+"""python -m kvtui."""
+
+import sys
+
+from kvtui.cli import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""The Workers KV REST API, spoken over httpx."""

@@ -1,0 +1,1 @@
+"""What a person does to KV: no terminal, no HTTP."""

@@ -1,0 +1,1 @@
+"""The terminal program: shows and asks."""

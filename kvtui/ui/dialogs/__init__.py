@@ -1,0 +1,1 @@
+"""Modal dialogs: one file each, left only through dismiss(value)."""

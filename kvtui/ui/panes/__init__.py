@@ -1,0 +1,1 @@
+"""The three panes. A pane reads; the screen writes."""
