@@ -34,8 +34,11 @@ class KeyInfo(Struct, frozen=True, gc=False):
 
     @property
     def metadata_text(self) -> str | None:
-        """The metadata's JSON text, None when there is none. Copies it out of the page's buffer."""
-        text = bytes(self.metadata).decode()
+        """The metadata's JSON text, None when there is none. Copies it out of the page's buffer.
+
+        Bytes that are no UTF-8 become half surrogate pairs, so that text and bytes stay one to one.
+        """
+        text = bytes(self.metadata).decode("utf-8", "surrogateescape")
         return None if text in ("", "null") else text
 
 
@@ -55,3 +58,10 @@ class Entry(Struct, frozen=True):
     value: bytes
     metadata: str | None = None
     expiration: int | None = None
+
+
+class BulkResult(Struct, frozen=True):
+    """What became of a bulk write or delete: how many keys succeeded, and which must be tried again."""
+
+    successful: int
+    unsuccessful: tuple[str, ...] = ()

@@ -1,0 +1,260 @@
+"""The command line, and the one place where all rooms meet: arguments -> Config -> client -> Store -> screen.
+
+Everything heavy is imported where it is used: `kvtui --version` loads no HTTP, `kvtui ls` no Textual.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import MutableMapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from kvtui import __version__
+
+if TYPE_CHECKING:
+    import httpx
+
+    from kvtui.config import Config
+    from kvtui.core.store import Store
+    from kvtui.local.state import KVState
+    from kvtui.ui.start import Way
+
+EXITS = """\
+exit codes:
+  0    done
+  1    the server or the network failed
+  2    the command was wrong, or there is nowhere to look
+  3    no such namespace or key
+  4    these credentials may not do that
+  130  interrupted
+  141  the reader of the output went away
+"""
+
+
+NOWHERE = (
+    "There is nowhere to look. Set CLOUDFLARE_API_TOKEN (and CLOUDFLARE_ACCOUNT_ID), "
+    "or name a source: --demo, --local DIR or --api-url URL."
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    os.umask(0o077)  # whatever kvtui writes is its user's alone
+    flags = parser().parse_args(argv)
+    if flags.command == "serve":
+        return serve(flags)
+    from kvtui import config
+
+    settings = config.read(flags, os.environ)
+    for name in config.SECRETS:
+        os.environ.pop(name, None)
+    with ExitStack() as closing:
+        if flags.command is None:
+            return run_program(settings, closing)
+        from kvtui import commands
+
+        if settings.source is config.Source.NOWHERE:
+            print(f"kvtui: {NOWHERE}", file=sys.stderr)
+            return 2
+        return commands.run(flags, lambda: open_store(settings, closing))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line. Source flags are understood before and after a command."""
+    top = argparse.ArgumentParser(
+        prog="kvtui",
+        description="The terminal explorer for Cloudflare Workers KV. Without a command it opens the program.",
+        epilog=EXITS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[_source_flags(top=True)],
+    )
+    top.add_argument("--version", action="version", version=f"kvtui {__version__}")
+    top.add_argument("--namespace", metavar="NAMESPACE", default="", help="open this namespace (title or id)")
+    top.add_argument(
+        "--clipboard",
+        choices=("auto", "native", "tmux", "osc52", "file", "none"),
+        help="how to copy (default: auto; or KVTUI_CLIPBOARD)",
+    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    shared = _source_flags(top=False)
+
+    ls = commands.add_parser("ls", parents=[shared], help="list namespaces, or the keys of one")
+    ls.add_argument("namespace", nargs="?", default="", metavar="NAMESPACE", help="title or id")
+    ls.add_argument("--json", action="store_true", help="JSON Lines: name, expiration, metadata")
+
+    get = commands.add_parser("get", parents=[shared], help="write a value's bytes to standard output")
+    get.add_argument("namespace", metavar="NAMESPACE", help="title or id")
+    get.add_argument("key", metavar="KEY")
+    get.add_argument("--raw", action="store_true", help="raw bytes even when standard output is a terminal")
+
+    serve = commands.add_parser("serve", help="serve a project's local KV over HTTP on 127.0.0.1")
+    serve.add_argument(
+        "--local", metavar="DIR", default=".", help="project, .wrangler or --persist-to folder"
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="a loopback address (default: 127.0.0.1)")
+    serve.add_argument("--port", type=int, default=8799)
+    serve.add_argument(
+        "--account", metavar="ID", default="0" * 32, help="account id to serve under (default: zeros)"
+    )
+    return top
+
+
+def _source_flags(*, top: bool) -> argparse.ArgumentParser:
+    """The flags that say where to look. Below the top they set nothing unless given."""
+    flags = argparse.ArgumentParser(add_help=False)
+    where = flags.add_mutually_exclusive_group()
+
+    def default(value: object) -> object:
+        return value if top else argparse.SUPPRESS
+
+    where.add_argument(
+        "--demo", action="store_true", default=default(False), help="a private copy of sample data"
+    )
+    where.add_argument(
+        "--local", metavar="DIR", default=default(None), help="a project's local wrangler state"
+    )
+    where.add_argument(
+        "--api-url", metavar="URL", default=default(""), help="a server that speaks the KV API"
+    )
+    flags.add_argument("--account", metavar="ID", default=default(""), help="look at this account only")
+    flags.add_argument("--prefix", default=default(""), help="only keys that begin with this")
+    flags.add_argument("--read-only", action="store_true", default=default(False), help="refuse every write")
+    return flags
+
+
+def run_program(settings: Config, closing: ExitStack) -> int:
+    """Open the terminal program on the source that was named, or on the screen that offers each."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
+        print(
+            "kvtui needs a terminal. Without one, use: kvtui ls, kvtui get (see kvtui --help).",
+            file=sys.stderr,
+        )
+        return 2
+    set_up_terminal(os.environ)
+    import gc
+
+    gc.disable()  # nothing of what is imported becomes garbage, and start-up is a feature
+    from kvtui.ui.app import KvtuiApp
+    from kvtui.ui.start import Start
+
+    gc.enable()
+    app = KvtuiApp(
+        ways(settings, closing),
+        Start(settings.namespace, settings.prefix),
+        clipboard_route=settings.clipboard,
+        environ=dict(os.environ),
+    )
+    app.run()
+    code = app.return_code or 0
+    if code > 128:  # a signal ended it: whatever still hangs on the dead terminal is not waited for
+        closing.close()
+        os._exit(code)
+    return code
+
+
+def set_up_terminal(environ: MutableMapping[str, str]) -> None:
+    """What Textual reads from the environment when it is imported.
+
+    Over SSH an arrow key may arrive in pieces, and frames are bytes on a slow link. TEXTUAL_LOG would
+    write down every key that is pressed.
+    """
+    environ.pop("TEXTUAL_LOG", None)
+    environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    if any(environ.get(name) for name in ("SSH_TTY", "SSH_CONNECTION", "SSH_CLIENT")):
+        environ.setdefault("ESCDELAY", "300")
+        environ.setdefault("TEXTUAL_FPS", "15")
+
+
+def ways(settings: Config, closing: ExitStack) -> list[Way]:
+    """The one source that was named, or else each that can be offered here."""
+    from dataclasses import replace
+
+    from kvtui.config import Source
+    from kvtui.ui.start import Way
+
+    if settings.source is not Source.NOWHERE:
+        return [Way(settings.label, "", lambda: open_store(settings, closing))]
+    demo = replace(settings, source=Source.DEMO)
+    local = replace(settings, source=Source.LOCAL)
+    return [
+        Way("The demo", "a private copy of sample data", lambda: open_store(demo, closing)),
+        Way("This project", "wrangler's local state, here or above", lambda: open_store(local, closing)),
+    ]
+
+
+async def open_store(settings: Config, closing: ExitStack) -> Store:
+    """Make the Store for a source, off the event loop: it imports, reads files and loads certificates."""
+    import asyncio
+
+    return await asyncio.to_thread(_make_store, settings, closing)
+
+
+def _make_store(settings: Config, closing: ExitStack) -> Store:
+    from kvtui.api.client import KVClient
+    from kvtui.config import Source
+    from kvtui.core.store import Store
+
+    transport = None
+    api_url = settings.api_url
+    if settings.source in (Source.DEMO, Source.LOCAL):
+        transport = _mount(_open_state(settings, closing))
+        api_url = "http://localhost/client/v4"
+    client = KVClient(
+        api_url,
+        settings.credentials if settings.source is Source.API else None,
+        transport=transport,
+        read_only=settings.read_only,
+    )
+    return Store(client, label=settings.label, account=settings.account)
+
+
+def _open_state(settings: Config, closing: ExitStack) -> KVState:
+    from pathlib import Path
+
+    from kvtui.config import Source
+
+    if settings.source is Source.DEMO:
+        import tempfile
+        import time
+
+        from kvtui.local.demo import make_demo
+
+        folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="kvtui-demo-"))
+        return make_demo(Path(folder), now=time.time())
+    from kvtui.api.errors import Refused
+    from kvtui.local.state import StateNotFound, open_state
+
+    try:
+        return open_state(settings.local)
+    except StateNotFound as problem:
+        raise Refused(str(problem), "Name a project with --local DIR, or start with --demo.") from problem
+
+
+def _mount(state: KVState) -> httpx.ASGITransport:
+    """The embedded server, spoken to without a socket."""
+    import httpx
+
+    from kvtui.local.server import create_app
+
+    # Production answers 500 where a handler fails; without this flag the exception itself would come.
+    return httpx.ASGITransport(create_app(state), raise_app_exceptions=False)
+
+
+def serve(flags: argparse.Namespace) -> int:
+    """`kvtui serve`: the embedded server on a loopback port."""
+    from pathlib import Path
+
+    from kvtui.local.server import create_app
+    from kvtui.local.serving import serve as run_server
+    from kvtui.local.state import StateNotFound, open_state
+
+    try:
+        state = open_state(Path(flags.local), create=True)
+    except StateNotFound as problem:
+        print(f"kvtui: {problem}", file=sys.stderr)
+        return 2
+    app = create_app(state, account=flags.account, token=os.environ.pop("KVTUI_SERVE_TOKEN", None))
+    return run_server(app, host=flags.host, port=flags.port, account=flags.account)

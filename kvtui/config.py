@@ -1,0 +1,103 @@
+"""Where kvtui looks, and as whom: flags come before the environment. Reading it sends nothing.
+
+The variables are those of wrangler and of the official SDKs, so that a shell set up for either works here.
+A token is preferred to a global key where both are set: it is the narrower of the two.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from kvtui.api.credentials import Credentials
+
+CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
+
+TOKEN = ("CLOUDFLARE_API_TOKEN", "CF_API_TOKEN")
+KEY = ("CLOUDFLARE_API_KEY", "CF_API_KEY")
+EMAIL = ("CLOUDFLARE_EMAIL", "CF_EMAIL")
+ACCOUNT = ("CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID")
+BASE_URL = ("CLOUDFLARE_API_BASE_URL", "CF_API_BASE_URL", "CLOUDFLARE_BASE_URL")
+
+SECRETS = (*TOKEN, *KEY)
+"""Taken out of this process's environment once read, so that no child inherits them."""
+
+
+class Source(Enum):
+    """Which KV is looked at."""
+
+    DEMO = "demo"
+    LOCAL = "local"
+    API = "api"
+    NOWHERE = "nowhere"
+
+
+@dataclass(frozen=True)
+class Config:
+    """All that was said on the command line and in the environment.
+
+    `namespace` is a title or an id; `account` is an id; empty stands for not given.
+    """
+
+    source: Source
+    local: Path = Path()
+    api_url: str = CLOUDFLARE_API
+    credentials: Credentials | None = None
+    account: str = ""
+    namespace: str = ""
+    prefix: str = ""
+    read_only: bool = False
+    clipboard: str = "auto"
+
+    @property
+    def label(self) -> str:
+        """The source in a word or two, for the header."""
+        match self.source:
+            case Source.DEMO:
+                return "demo"
+            case Source.LOCAL:
+                return f"local {self.local}"
+            case _:
+                host = self.api_url.split("//", 1)[-1].split("/", 1)[0]
+                return "cloudflare" if self.api_url == CLOUDFLARE_API else host
+
+
+def read(flags: argparse.Namespace, environ: Mapping[str, str]) -> Config:
+    """Put flags and environment together; a variable that is set but empty counts as not set."""
+    credentials = find_credentials(environ)
+    api_url = flags.api_url or _first(environ, BASE_URL)
+    if flags.demo:
+        source = Source.DEMO
+    elif flags.local is not None:
+        source = Source.LOCAL
+    elif api_url or credentials:
+        source = Source.API
+    else:
+        source = Source.NOWHERE
+    return Config(
+        source=source,
+        local=Path(flags.local or "."),
+        api_url=(api_url or CLOUDFLARE_API).rstrip("/"),
+        credentials=credentials,
+        # A local source has accounts of its own: the environment's would only hide them.
+        account=flags.account or (_first(environ, ACCOUNT) if source is Source.API else ""),
+        namespace=flags.namespace,
+        prefix=flags.prefix,
+        read_only=flags.read_only,
+        clipboard=flags.clipboard or environ.get("KVTUI_CLIPBOARD", "") or "auto",
+    )
+
+
+def find_credentials(environ: Mapping[str, str]) -> Credentials | None:
+    """The credentials that the environment holds, if any."""
+    if token := _first(environ, TOKEN):
+        return Credentials.token(token)
+    key, email = _first(environ, KEY), _first(environ, EMAIL)
+    return Credentials.key(email, key) if key and email else None
+
+
+def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
+    return next((environ[name] for name in names if environ.get(name)), "")

@@ -1,0 +1,120 @@
+"""The Store: what a person asks of KV, in the words of accounts, namespaces, listings and entries.
+
+This is its read side. It keeps nothing: every answer is what the server said when it was asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
+
+from kvtui.api.errors import Denied, NamespaceNotFound, NotFound, Refused
+from kvtui.api.models import Account
+from kvtui.core.listing import Listing
+
+if TYPE_CHECKING:
+    from kvtui.api.budget import Budget
+    from kvtui.api.client import KVClient
+    from kvtui.api.models import Entry, KeyPage, Namespace
+
+Progress = Callable[[int, int | None], None]
+"""Told the bytes read so far and, where the server says, how many there will be."""
+
+
+class Store:
+    """One source of KV. `account` narrows it to one account; `label` names it in the header."""
+
+    def __init__(self, client: KVClient, *, label: str, account: str = "") -> None:
+        self._client = client
+        self._account = account
+        self.label = label
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every write is refused."""
+        return self._client.read_only
+
+    @property
+    def budget(self) -> Budget:
+        """What may still be asked of the server for now."""
+        return self._client.budget
+
+    async def accounts(self) -> list[Account]:
+        """The accounts that can be seen, or the one that was asked for.
+
+        A token that may only touch KV can list no accounts, so the one that was named is taken
+        at its word: it is asked for its name, and kept without one if that is refused.
+        """
+        if not self._account:
+            found = await self._client.accounts()
+            if found:
+                return found
+            raise Refused(
+                "This token sees no account.",
+                "Name one with --account ID or CLOUDFLARE_ACCOUNT_ID, or let it read Account Settings.",
+            )
+        try:
+            named = [account for account in await self._client.accounts() if account.id == self._account]
+        except (Denied, NotFound):
+            named = []
+        return named or [Account(self._account)]
+
+    async def namespaces(self, account: Account) -> list[Namespace]:
+        """All namespaces of an account, by title."""
+        found = await self._client.namespaces(account.id)
+        return sorted(found, key=lambda namespace: namespace.title)
+
+    async def find_namespace(self, wanted: str) -> Namespace:
+        """The namespace with this id, or else with this title, in any account that can be seen."""
+        accounts = await self.accounts()
+        lists = await asyncio.gather(*(self.namespaces(account) for account in accounts))
+        return choose_namespace([namespace for found in lists for namespace in found], wanted)
+
+    def listing(self, namespace: Namespace, prefix: str = "") -> Listing:
+        """A fresh listing of a namespace's keys, or of those with a prefix; nothing is sent yet."""
+
+        async def fetch(cursor: str | None) -> KeyPage:
+            return await self._client.keys(namespace, prefix=prefix, cursor=cursor)
+
+        return Listing(fetch)
+
+    async def pages(self, namespace: Namespace, prefix: str = "") -> AsyncIterator[KeyPage]:
+        """Every page of a listing as it comes; only a missing cursor ends it."""
+        cursor: str | None = None
+        while True:
+            page = await self._client.keys(namespace, prefix=prefix, cursor=cursor)
+            yield page
+            if (cursor := page.cursor) is None:
+                return
+
+    async def value(self, namespace: Namespace, key: str) -> bytes:
+        """The stored bytes alone, in one request."""
+        value, _expiration = await self._client.read_value(namespace, key)
+        return value
+
+    async def read(self, namespace: Namespace, key: str, progress: Progress | None = None) -> Entry:
+        """The whole record under a key: bytes, metadata and expiration."""
+        return await self._client.read_entry(namespace, key, progress=progress)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+def choose_namespace(namespaces: list[Namespace], wanted: str) -> Namespace:
+    """The one that `wanted` names: an id goes before a title, and a title must be unique."""
+    if by_id := [namespace for namespace in namespaces if namespace.id == wanted]:
+        return by_id[0]
+    by_title = [namespace for namespace in namespaces if namespace.title == wanted]
+    if len(by_title) == 1:
+        return by_title[0]
+    if by_title:
+        ids = ", ".join(namespace.id for namespace in by_title)
+        raise Refused(
+            f"More than one account has a namespace titled {wanted!r}.", f"Name it by its id: {ids}."
+        )
+    raise NamespaceNotFound(
+        f"There is no namespace with the title or id {wanted!r}.",
+        "`kvtui ls` shows those that there are.",
+    )

@@ -1,0 +1,117 @@
+"""The program around the screens: palette, signals, the last wall against hostile text, crash reports."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.segment import Segments
+from rich.traceback import Traceback
+from textual import work
+from textual.app import App, SystemCommand
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from kvtui.ui.browser import Browser
+from kvtui.ui.dialogs.welcome import WelcomeScreen
+from kvtui.ui.palette import Actions
+from kvtui.ui.present import ControlFilter
+from kvtui.ui.start import Start, Way
+
+SHUTDOWN_S = 2.0
+"""How long an orderly end may take after a signal before the process is ended anyway."""
+
+
+class KvtuiApp(App[None]):
+    """kvtui on one of the ways in."""
+
+    CSS_PATH = "kvtui.tcss"
+    TITLE = "kvtui"
+    COMMANDS = {Actions}
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(
+        self, ways: Sequence[Way], start: Start, *, clipboard_route: str = "auto", environ: Mapping[str, str]
+    ) -> None:
+        self._control_filter = ControlFilter()  # one instance: Textual caches lines by the filter's identity
+        super().__init__()
+        self._ways = ways
+        self._start = start
+        self.clipboard_route = clipboard_route
+        self.environ = environ
+
+    def get_default_screen(self) -> Screen[object]:
+        if len(self._ways) == 1:
+            return Browser(self._ways[0], self._start)
+        return super().get_default_screen()
+
+    def on_mount(self) -> None:
+        self._listen_for_signals()
+        if len(self._ways) > 1:
+            self.choose_way()
+        # What start-up made lives as long as the program: the collector need not look at it again.
+        self.set_timer(0.2, _freeze)
+
+    @work
+    async def choose_way(self) -> None:
+        """Offer the ways in, and go by the one that is chosen."""
+        way = await self.push_screen_wait(WelcomeScreen(self._ways))
+        if way is None:
+            self.exit()
+        else:
+            self.switch_screen(Browser(way, self._start))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._control_filter]
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Only the themes: Textual's screenshot would write what is on screen to a file that all may read."""
+        yield SystemCommand("theme", "Choose another theme.", self.action_change_theme)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """All of Textual's own copying (a selection, an input) goes the way that `y` goes."""
+        self._clipboard = text
+        if isinstance(self.screen, Browser):
+            self.screen.copy(text.encode(errors="surrogatepass"))
+
+    def write_control(self, sequence: str) -> None:
+        """Hand the terminal a control sequence of our own."""
+        if self._driver:
+            self._driver.write(sequence)
+
+    # Ends
+
+    def _listen_for_signals(self) -> None:
+        """A hang-up or a request to end restores the terminal; a watchdog ends what hangs on a dead one."""
+
+        def end(number: int) -> None:
+            watchdog = threading.Timer(SHUTDOWN_S, os._exit, (128 + number,))
+            watchdog.daemon = True
+            watchdog.start()
+            self.exit(return_code=128 + number)
+
+        if self._loop and threading.current_thread() is threading.main_thread() and not self.is_headless:
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                self._loop.add_signal_handler(number, end, number)
+
+    def _fatal_error(self) -> None:
+        """Report without local variables: Textual's own report prints them, tokens and values among them."""
+        self.bell()
+        report = Traceback.from_exception(*_current_exception(), show_locals=False, extra_lines=0)
+        self._exit_renderables.append(Segments(self.console.render(report, self.console.options)))
+        self._close_messages_no_wait()
+
+
+def _current_exception() -> tuple[type[BaseException], BaseException, object]:
+    kind, error, trace = sys.exc_info()
+    assert kind is not None and error is not None
+    return kind, error, trace
+
+
+def _freeze() -> None:
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,298 @@
+"""The one main screen. Its state is two facts, the place and the key; all else belongs to the panes.
+
+Panes read, and send their intents up here; this screen decides where they lead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Container, Horizontal
+from textual.content import Content
+from textual.dom import DOMNode
+from textual.events import DescendantFocus
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.widgets import Static
+
+from kvtui.api.errors import KVError
+from kvtui.api.models import Entry, Namespace
+from kvtui.core.listing import Listing
+from kvtui.core.store import Progress, Store
+from kvtui.ui import clipboard
+from kvtui.ui.bindings import Group, declared, footer_hints, quiet, verb
+from kvtui.ui.dialogs.choose import Choice, ChooseDialog
+from kvtui.ui.dialogs.help import HelpDialog
+from kvtui.ui.panes.bars import FootLine, TopLine
+from kvtui.ui.panes.entry import EntryPane
+from kvtui.ui.panes.keys import KeysPane
+from kvtui.ui.panes.namespaces import NamespacesPane, NamespaceTree, Place
+from kvtui.ui.present import safe_content
+from kvtui.ui.start import Start, Way
+
+TOO_SMALL = "kvtui needs a terminal of at least 40×12."
+
+
+class Browser(Screen[None]):
+    """Namespaces, keys and the entry under the cursor."""
+
+    BINDINGS = [
+        verb("question_mark,f1", "help", "help", "app.help", "Explain the focused pane and its keys."),
+        quiet(
+            "colon,ctrl+p", "app.command_palette", "Commands", "app.palette", "Find any action by its name."
+        ),
+        verb(
+            "y",
+            "copy",
+            "copy",
+            "app.copy",
+            "Copy the value of the current key: the very bytes that are stored.",
+        ),
+        quiet("tab", "focus_next_pane(1)", "Next pane", "app.next_pane", "Go to the next pane."),
+        quiet(
+            "shift+tab", "focus_next_pane(-1)", "Pane before", "app.previous_pane", "Go to the pane before."
+        ),
+        quiet("1", "focus_pane('tree')", "Namespaces", "app.namespaces", "Go to the namespaces."),
+        quiet("2", "focus_pane('keys')", "Keys", "app.keys", "Go to the keys."),
+        quiet("3", "focus_pane('entry')", "Entry", "app.entry", "Go to the entry."),
+        quiet("plus", "zoom(True)", "Zoom", "app.zoom", "Show the focused pane alone, or all again."),
+        quiet("underscore", "zoom(False)", "Unzoom", "app.unzoom", "Show all panes again."),
+        quiet(
+            "escape",
+            "back",
+            "Back",
+            "app.back",
+            "Leave an input, a filter, the marks; then go one pane back.",
+        ),
+        verb("q,ctrl+q", "app.quit", "quit", "app.quit", "Quit."),
+    ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-one"), (60, "-two"), (100, "-three")]
+    AUTO_FOCUS = None
+
+    place: reactive[Place | None] = reactive[Place | None](None)
+    key: reactive[str | None] = reactive[str | None](None)
+
+    PANES = ("tree", "keys", "entry")
+    at: reactive[str] = reactive("tree")
+
+    def __init__(self, way: Way, start: Start) -> None:
+        super().__init__()
+        self._way = way
+        self._start = start
+        self._store: Store | None = None
+
+    def compose(self) -> ComposeResult:
+        yield TopLine()
+        with Horizontal(id="panes"):
+            yield NamespacesPane()
+            with Container(id="right"):
+                yield KeysPane(self._listing)
+                yield EntryPane(self._read)
+        yield FootLine()
+        yield Static(TOO_SMALL, id="too-small")
+
+    def on_mount(self) -> None:
+        self.bindings_updated_signal.subscribe(self, lambda _screen: self._show_hints())
+        self.action_focus_pane("tree")
+        self.connect()
+
+    async def on_unmount(self) -> None:
+        if self._store:
+            await self._store.close()
+
+    @property
+    def store(self) -> Store:
+        """The open source. Panes ask for it only once there is a place, which comes from it."""
+        assert self._store is not None
+        return self._store
+
+    def _listing(self, namespace: Namespace, prefix: str) -> Listing:
+        return self.store.listing(namespace, prefix)
+
+    async def _read(self, namespace: Namespace, key: str, progress: Progress) -> Entry:
+        return await self.store.read(namespace, key, progress)
+
+    # Connecting
+
+    @work(exclusive=True, group="connect")
+    async def connect(self) -> None:
+        """Open the source, where it is not open yet, and show its namespaces."""
+        tree = self.query_one(NamespacesPane)
+        tree.say("Connecting...")
+        try:
+            self._store = self.query_one(TopLine).store = self._store or await self._way.open()
+            accounts = await self.store.accounts()
+            lists = await asyncio.gather(*(self.store.namespaces(account) for account in accounts))
+            tree.fill(list(zip(accounts, lists, strict=True)))
+            if self._start.namespace and self.place is None:
+                namespace = await self.store.find_namespace(self._start.namespace)
+                self.open(Place(namespace, self._start.prefix))
+        except KVError as error:
+            tree.say(f"{error.message}\n{error.remedy}\n\nR tries again.")
+            self.say(error.message, "error")
+
+    @on(NamespacesPane.RefreshWanted)
+    def _reconnect(self) -> None:
+        self.connect()
+
+    # Going places
+
+    def open(self, place: Place) -> None:
+        """List a place's keys."""
+        self.place = place
+        self.key = None
+        self.query_one(KeysPane).show(*place)
+        self.action_focus_pane("keys")
+
+    def watch_place(self, place: Place | None) -> None:
+        top = self.query_one(TopLine)
+        top.place = place
+        if place:
+            names = {account.id: account.name for account in self.query_one(NamespacesPane).accounts}
+            top.account_name = names.get(place.namespace.account, "") or place.namespace.account
+
+    def watch_key(self, key: str | None) -> None:
+        self.query_one(EntryPane).show(self.place.namespace if self.place else None, key)
+
+    @on(NamespacesPane.Chosen)
+    def _place_chosen(self, event: NamespacesPane.Chosen) -> None:
+        self.open(event.place)
+
+    @on(KeysPane.PrefixWanted)
+    def _prefix_wanted(self, event: KeysPane.PrefixWanted) -> None:
+        if self.place:
+            self.open(Place(self.place.namespace, event.prefix))
+
+    @on(KeysPane.Changed)
+    def _keys_changed(self) -> None:
+        listing = self.query_one(KeysPane).listing
+        if self.place and listing:
+            self.query_one(NamespacesPane).count(self.place, listing)
+
+    @on(KeysPane.Rested)
+    def _key_rested(self, event: KeysPane.Rested) -> None:
+        self.key = event.name
+
+    @on(KeysPane.Opened)
+    def _key_opened(self, event: KeysPane.Opened) -> None:
+        self.key = event.name
+        self.action_focus_pane("entry")
+
+    # Panes
+
+    def action_focus_pane(self, name: str) -> None:
+        """Go to a pane; where only one is shown, it is shown instead."""
+        self.at = name
+        {
+            "tree": self.query_one(NamespacesPane).focus_tree,
+            "keys": self.query_one(KeysPane).focus_list,
+            "entry": self.query_one(EntryPane).focus_view,
+        }[name]()
+
+    def action_focus_next_pane(self, step: int) -> None:
+        """Go to the pane after, or before."""
+        self.action_focus_pane(self.PANES[(self.PANES.index(self.at) + step) % len(self.PANES)])
+
+    def action_back(self) -> None:
+        """Go from the entry to the keys, from the keys to the namespaces."""
+        if (place := self.PANES.index(self.at)) > 0:
+            self.action_focus_pane(self.PANES[place - 1])
+
+    def action_zoom(self, alone: bool) -> None:
+        """Show the focused pane alone, or all of them."""
+        self.set_class(alone and not self.has_class("-zoom"), "-zoom")
+
+    def watch_at(self, at: str) -> None:
+        for name in self.PANES:
+            self.set_class(name == at, f"-at-{name}")
+
+    @on(DescendantFocus)
+    def _follow_focus(self, event: DescendantFocus) -> None:
+        for node in event.widget.ancestors_with_self:
+            if node.has_class("pane"):
+                self.at = {"namespaces": "tree"}.get(node.id or "", node.id or "tree")
+        self._show_hints()
+
+    # Copying
+
+    def action_copy(self) -> None:
+        """Copy the value of the current key."""
+        entry = self.query_one(EntryPane).entry
+        if self.key is None:
+            self.say("Choose a key first: y copies its value.")
+        elif entry is None:
+            self.say("The value is not read yet. Press y again in a moment.")
+        else:
+            self.copy(entry.value)
+
+    @on(EntryPane.CopyRequested)
+    def _copy_requested(self, event: EntryPane.CopyRequested) -> None:
+        self.copy(event.data)
+
+    @work(group="copy")
+    async def copy(self, data: bytes) -> None:
+        """Copy bytes by the best way there is, and say which it was and whether it is confirmed."""
+        copied = await self._carry(data)
+        if copied.not_text:
+            choice = await self.app.push_screen_wait(
+                ChooseDialog(
+                    "Copy",
+                    Content("This value is not plain text. Pasted as text it would be damaged."),
+                    [
+                        Choice("base64", "Copy as base64", "text that decodes to the same bytes"),
+                        Choice("file", "Save to a private file", "and show its path"),
+                    ],
+                )
+            )
+            if choice is None:
+                return
+            copied = await self._carry(data, choice)
+        self.say(copied.message, "" if copied.ok else "error")
+
+    async def _carry(self, data: bytes, choice: str = "text") -> clipboard.Copied:
+        app = self.app
+        return await clipboard.copy(
+            data,
+            route="file" if choice == "file" else app.clipboard_route,
+            form="base64" if choice == "base64" else "text",
+            env=app.environ,
+            write=app.write_control,
+        )
+
+    # Words
+
+    def say(self, words: str, tone: str = "") -> None:
+        """Show a sentence on the bottom line."""
+        style = "bold $text-error" if tone == "error" else "bold $text-success"
+        self.query_one(FootLine).message = safe_content(words, style)
+
+    def _show_hints(self) -> None:
+        self.query_one(FootLine).hints = footer_hints(self.active_bindings.values(), self)
+
+    def groups(self) -> list[Group]:
+        """All bindings by place, that of the focus first."""
+        places = {
+            "tree": [Group("Namespaces", declared(NamespacesPane) + declared(NamespaceTree))],
+            "keys": [Group("Keys", declared(KeysPane))],
+            "entry": [Group("Entry", declared(EntryPane))],
+        }
+        first = places.pop(self.at)
+        return [
+            *first,
+            Group("Everywhere", declared(Browser)),
+            *(group for rest in places.values() for group in rest),
+        ]
+
+    def actions(self) -> Iterator[tuple[DOMNode, Binding]]:
+        """Every action there is, with the node that it runs on: what the palette offers."""
+        for node in (self.query_one(kind) for kind in (KeysPane, EntryPane, NamespacesPane, NamespaceTree)):
+            yield from ((node, binding) for binding in declared(type(node)))
+        yield from ((self, binding) for binding in declared(Browser))
+
+    def action_help(self) -> None:
+        """Explain the focused pane."""
+        self.app.push_screen(HelpDialog(self.groups()))

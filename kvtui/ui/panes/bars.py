@@ -1,0 +1,91 @@
+"""The two lines that frame the panes: where one is, above; what was said and what can be done, below."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widgets import Static
+
+from kvtui.core.store import Store
+from kvtui.ui.panes.namespaces import Place
+from kvtui.ui.present import safe_content
+
+
+class TopLine(Static):
+    """Source, account, namespace, prefix, READ-ONLY and the request budget."""
+
+    store: reactive[Store | None] = reactive[Store | None](None)
+    place: reactive[Place | None] = reactive[Place | None](None)
+    account_name: reactive[str] = reactive("")
+    budget_words: reactive[str] = reactive("")
+
+    def __init__(self) -> None:
+        super().__init__(id="top")
+
+    def on_mount(self) -> None:
+        self.set_interval(1, self.note_budget)
+
+    def note_budget(self) -> None:
+        """Read the budget; the line is drawn again only when its words changed."""
+        self.budget_words = budget_words(self.store, time.time()) if self.store else ""
+
+    def render(self) -> Content:
+        if self.store is None:
+            return Content("kvtui")
+        steps = [self.store.label, self.account_name]
+        if self.place:
+            steps += [self.place.namespace.title, self.place.prefix]
+        trail = Content(" ▸ ").join(safe_content(step) for step in steps if step)
+        right = Content.assemble(
+            ("READ-ONLY", "bold $warning") if self.store.read_only else "",
+            "   " if self.store.read_only and self.budget_words else "",
+            (self.budget_words, "$text-muted"),
+        )
+        left = Content.assemble(("kvtui", "bold $accent"), "  ", trail)
+        room = self.size.width - right.cell_length - 2
+        if room < 12:
+            return left.truncate(self.size.width, ellipsis=True)
+        return Content.assemble(left.truncate(room, ellipsis=True, pad=True), "  ", right)
+
+
+def budget_words(store: Store, now: float) -> str:
+    """`API 1043/1200`, with the time to the next window while the budget is low; empty when unknown."""
+    budget = store.budget
+    if budget.limit is None or budget.remaining is None:
+        return ""
+    words = f"API {budget.remaining}/{budget.limit}"
+    if budget.remaining * 4 > budget.limit:
+        return words
+    minutes, seconds = divmod(int(budget.resets_in(now) or 0), 60)
+    return f"{words} · {minutes}:{seconds:02d}"
+
+
+class FootLine(Static):
+    """The last message on the left, the keys of the focus on the right.
+
+    Messages stand here, not in toasts: a toast costs twenty times the bytes, and is gone when one looks.
+    """
+
+    message: reactive[Content] = reactive(Content(""))
+    hints: reactive[Sequence[tuple[str, str]]] = reactive[Sequence[tuple[str, str]]](())
+
+    def __init__(self) -> None:
+        super().__init__(id="foot")
+
+    def render(self) -> Content:
+        width = self.size.width
+        said = self.message.truncate(width, ellipsis=True)
+        shown: list[Content] = []
+        room = width - said.cell_length - (3 if said.cell_length else 0)
+        for key, label in self.hints:
+            hint = Content.assemble((key, "bold $accent"), f" {label}")
+            room -= hint.cell_length + 2
+            if room < -2:
+                break
+            shown.append(hint)
+        keys = Content("  ").join(shown)
+        gap = max(width - said.cell_length - keys.cell_length, 0)
+        return Content.assemble(said, " " * gap, keys)

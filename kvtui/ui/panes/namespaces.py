@@ -1,0 +1,297 @@
+"""The namespace tree: accounts, their namespaces, and the prefixes found in the keys that are loaded.
+
+Prefixes belong to the namespace that is open, and are known only as far as its keys are loaded: a count
+that may still grow ends in +. Names come in UTF-8 byte order, so only the last group can grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input, Static, Tree
+from textual.widgets.tree import TreeNode
+
+from kvtui.api.models import Account, Namespace
+from kvtui.core.listing import Listing
+from kvtui.core.prefixes import DELIMITERS, Level
+from kvtui.ui.bindings import quiet, verb
+from kvtui.ui.present import safe_content, safe_text
+
+
+class Place(NamedTuple):
+    """Where a listing looks: a namespace, and the prefix that its keys begin with."""
+
+    namespace: Namespace
+    prefix: str = ""
+
+
+Node = Account | Place
+
+
+class NamespaceTree(Tree[Node]):
+    """The tree itself, with the keys of every other pane."""
+
+    BINDINGS = [
+        verb("enter", "select_cursor", "open", "tree.open", "List the keys of this namespace or prefix."),
+        quiet("j,down", "cursor_down", "Down", "tree.down", "Next line."),
+        quiet("k,up", "cursor_up", "Up", "tree.up", "The line before."),
+        verb("l,right", "unfold", "unfold", "tree.unfold", "Unfold the prefixes below."),
+        quiet("h,left", "fold", "Fold", "tree.fold", "Fold, or go up one level."),
+        quiet("g,home", "scroll_home", "Top", "tree.top", "First line."),
+        quiet("G,end", "scroll_end", "Bottom", "tree.bottom", "Last line."),
+        quiet("ctrl+d,pagedown", "page_down", "Page down", "tree.page_down", "One page down."),
+        quiet("ctrl+u,pageup", "page_up", "Page up", "tree.page_up", "One page up."),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__("", id="tree")
+        self.show_root = False
+        self.auto_expand = False
+        self.guide_depth = 2
+
+    def action_unfold(self) -> None:
+        """Show what lies below."""
+        if self.cursor_node is not None and self.cursor_node.allow_expand:
+            self.cursor_node.expand()
+
+    def action_fold(self) -> None:
+        """Hide what lies below; where nothing is shown, go to the parent."""
+        node = self.cursor_node
+        if node is None:
+            return
+        if node.is_expanded and node.children:
+            node.collapse()
+        elif node.parent is not None and not node.parent.is_root:
+            self.move_cursor(node.parent)
+
+
+class NamespacesPane(Vertical, inherit_bindings=False):
+    """The left pane. It is told what there is, and asks for nothing itself."""
+
+    BINDINGS = [
+        verb("slash", "filter", "filter", "tree.filter", "Show only namespaces whose title has this text."),
+        quiet("escape", "clear_filter", "Clear", "tree.clear", "Leave the filter, then clear it."),
+        verb("R", "refresh_tree", "refresh", "tree.refresh", "List the namespaces again."),
+    ]
+
+    class RefreshWanted(Message):
+        """The namespaces are to be listed anew."""
+
+    class Chosen(Message):
+        """A namespace or a prefix was opened."""
+
+        def __init__(self, place: Place) -> None:
+            super().__init__()
+            self.place = place
+
+    def __init__(self) -> None:
+        super().__init__(id="namespaces", classes="pane")
+        self.border_title = "Namespaces"
+        self._branches: Sequence[tuple[Account, Sequence[Namespace]]] = ()
+        self._listing: tuple[Place, Listing] | None = None
+        self._lines: dict[Place, TreeNode[Node]] = {}
+        self._levels: dict[str, Level] = {}
+
+    def compose(self) -> ComposeResult:
+        yield Input(placeholder="filter titles", classes="line-input", compact=True)
+        yield Static(classes="note")
+        yield NamespaceTree()
+
+    @property
+    def tree_view(self) -> NamespaceTree:
+        """The tree widget."""
+        return self.query_one(NamespaceTree)
+
+    @property
+    def accounts(self) -> list[Account]:
+        """The accounts that are shown."""
+        return [account for account, _found in self._branches]
+
+    @property
+    def namespaces(self) -> list[Namespace]:
+        """All namespaces that are known, whatever the filter shows."""
+        return [namespace for _account, found in self._branches for namespace in found]
+
+    def focus_tree(self) -> None:
+        """Give the tree the keyboard."""
+        self.tree_view.focus()
+
+    def say(self, words: str) -> None:
+        """Show a few words in place of the tree's first lines; none to take them away."""
+        note = self.query_one(".note", Static)
+        note.update(safe_content(words))
+        note.set_class(bool(words), "open")
+
+    def fill(self, branches: Sequence[tuple[Account, Sequence[Namespace]]]) -> None:
+        """Show these accounts and their namespaces, in place of what was shown."""
+        self._branches = branches
+        self.say("")
+        self._rebuild()
+
+    def action_refresh_tree(self) -> None:
+        """Ask for a fresh list."""
+        self.post_message(self.RefreshWanted())
+
+    def count(self, place: Place, listing: Listing) -> None:
+        """Take the prefixes and the counts of what is loaded at a place."""
+        if self._listing is None or self._listing[0].namespace != place.namespace:
+            self._drop_prefixes()
+        if self._listing is None or self._listing[1] is not listing:
+            self._levels = {}
+        self._listing = (place, listing)
+        node = self._lines.get(place)
+        if node is None:
+            return
+        node.set_label(_label(_own_name(place), len(listing.table), partial=listing.state != "complete"))
+        folded = not node.allow_expand
+        self._grow(node)
+        if folded and node.allow_expand:
+            node.expand()
+
+    def point_at(self, place: Place) -> None:
+        """Move the cursor to a place, or to its namespace where the place is not shown."""
+        node = self._lines.get(place) or self._lines.get(Place(place.namespace))
+        if node is not None:
+            self.tree_view.move_cursor(node)
+
+    # The tree
+
+    def _rebuild(self) -> None:
+        tree = self.tree_view
+        at = tree.cursor_node.data if tree.cursor_node else None
+        wanted = self.query_one(Input).value.casefold()
+        tree.clear()
+        self._lines = {}
+        for account, namespaces in self._branches:
+            branch = tree.root.add(
+                safe_text(account.name or account.id or "this machine", "bold"), account, expand=True
+            )
+            for namespace in namespaces:
+                if wanted in namespace.title.casefold() or wanted in namespace.id:
+                    self._add(branch, Place(namespace), safe_text(namespace.title), below=False)
+            if not branch.children:
+                branch.add_leaf(Text("no such title" if wanted else "no namespaces yet", "dim italic"))
+        if self._listing:
+            self.count(*self._listing)
+        tree.root.expand()
+        # The tree numbers its lines when it is next drawn.
+        self.call_after_refresh(self._restore_cursor, at)
+
+    def _restore_cursor(self, at: Node | None) -> None:
+        if isinstance(at, Place):
+            self.point_at(at)
+        elif self._lines and self.tree_view.cursor_line <= 0:
+            self.tree_view.move_cursor(next(iter(self._lines.values())))
+
+    def _add(self, parent: TreeNode[Node], place: Place, label: Text, *, below: bool) -> TreeNode[Node]:
+        node = parent.add(label, place, allow_expand=below)
+        self._lines[place] = node
+        return node
+
+    def _drop_prefixes(self) -> None:
+        for place, node in list(self._lines.items()):
+            if place.prefix:
+                del self._lines[place]
+            else:
+                node.remove_children()
+                node.allow_expand = False
+                node.set_label(safe_text(place.namespace.title))
+
+    def _grow(self, node: TreeNode[Node]) -> None:
+        """Bring the nodes below one up to date with what is loaded, as deep as they are unfolded."""
+        place = node.data
+        if not isinstance(place, Place) or self._listing is None:
+            return
+        at, listing = self._listing
+        if place.namespace != at.namespace or not place.prefix.startswith(at.prefix):
+            return
+        level = self._levels.setdefault(place.prefix, Level(place.prefix))
+        level.grow(listing.table.names)
+        groups = level.groups
+        open_end = listing.table.names[-1] if listing.state != "complete" and listing.table.names else None
+        self._keep_only(node, [Place(at.namespace, group.prefix) for group in groups])
+        node.allow_expand = bool(groups)
+        for group in groups:
+            below = Place(at.namespace, group.prefix)
+            grows = open_end is not None and open_end.startswith(group.prefix)
+            label = _label(group.prefix[len(place.prefix) :], group.size, partial=grows)
+            if below in self._lines:
+                self._lines[below].set_label(label)
+            else:
+                self._add(node, below, label, below=group.deeper)
+            self._lines[below].allow_expand = group.deeper
+            if self._lines[below].is_expanded:
+                self._grow(self._lines[below])
+
+    def _keep_only(self, node: TreeNode[Node], wanted: list[Place]) -> None:
+        """Remove the nodes that are gone; where the order would break, remove all and add them anew."""
+        shown = [child.data for child in node.children]
+        if shown == wanted[: len(shown)]:
+            return
+        node.remove_children()
+        gone = tuple(place.prefix for place in shown if isinstance(place, Place))
+        for place in [place for place in self._lines if gone and place.prefix.startswith(gone)]:
+            del self._lines[place]
+
+    @on(Tree.NodeExpanded)
+    def _unfolded(self, event: Tree.NodeExpanded[Node]) -> None:
+        event.stop()
+        self._grow(event.node)
+
+    @on(Tree.NodeSelected)
+    def _chosen(self, event: Tree.NodeSelected[Node]) -> None:
+        event.stop()
+        if isinstance(event.node.data, Place):
+            self.post_message(self.Chosen(event.node.data))
+        elif event.node.allow_expand:
+            event.node.toggle()
+
+    # The filter
+
+    def action_filter(self) -> None:
+        """Open the filter line."""
+        line = self.query_one(Input)
+        line.add_class("open")
+        line.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Esc is the pane's own only while there is a filter to leave."""
+        return action != "clear_filter" or self.query_one(Input).has_class("open")
+
+    def action_clear_filter(self) -> None:
+        """Leave the filter line, or clear it when it was left."""
+        line = self.query_one(Input)
+        if line.has_focus and line.value:
+            self.focus_tree()
+            return
+        line.value = ""
+        line.remove_class("open")
+        self.focus_tree()
+
+    @on(Input.Changed)
+    def _filter_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._rebuild()
+
+    @on(Input.Submitted)
+    def _filter_entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.focus_tree()
+
+
+def _own_name(place: Place) -> str:
+    """What a node of its own is called: a title, or a prefix without what is above it."""
+    if not place.prefix:
+        return place.namespace.title
+    above = max((place.prefix[:-1].rfind(mark) for mark in DELIMITERS), default=-1)
+    return place.prefix[above + 1 :]
+
+
+def _label(name: str, count: int, *, partial: bool) -> Text:
+    return Text.assemble(safe_text(name), (f"  {count:,}{'+' if partial else ''}", "dim"))
