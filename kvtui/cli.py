@@ -40,6 +40,10 @@ NOWHERE = (
 )
 
 
+MOUNTED = "http://localhost/client/v4"
+"""Where the embedded server believes to be, though no request to it leaves the process."""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     os.umask(0o077)  # whatever kvtui writes is its user's alone
@@ -66,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line. Source flags are understood before and after a command."""
     top = argparse.ArgumentParser(
         prog="kvtui",
-        description="The terminal explorer for Cloudflare Workers KV. Without a command it opens the program.",
+        description="The terminal explorer for Cloudflare Workers KV. With no command it opens the program.",
         epilog=EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[_source_flags(top=True)],
@@ -197,17 +201,12 @@ def _make_store(settings: Config, closing: ExitStack) -> Store:
     from kvtui.config import Source
     from kvtui.core.store import Store
 
-    transport = None
-    api_url = settings.api_url
-    if settings.source in (Source.DEMO, Source.LOCAL):
-        transport = _mount(_open_state(settings, closing))
-        api_url = "http://localhost/client/v4"
-    client = KVClient(
-        api_url,
-        settings.credentials if settings.source is Source.API else None,
-        transport=transport,
-        read_only=settings.read_only,
-    )
+    if settings.source is Source.API:
+        client = KVClient(settings.api_url, settings.credentials, read_only=settings.read_only)
+    else:
+        state = _open_state(settings, closing)
+        # The client makes its transport when it is first asked: only then is HTTP loaded.
+        client = KVClient(MOUNTED, transport=lambda: _mount(state), read_only=settings.read_only)
     return Store(client, label=settings.label, account=settings.account)
 
 

@@ -59,7 +59,7 @@ class Config:
             case Source.DEMO:
                 return "demo"
             case Source.LOCAL:
-                return f"local {self.local}"
+                return f"local {self.local.resolve().name}"
             case _:
                 host = self.api_url.split("//", 1)[-1].split("/", 1)[0]
                 return "cloudflare" if self.api_url == CLOUDFLARE_API else host

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-HOSTILE = "innocent\x1b[c-key"
+from tests.project import BINARY, HOSTILE
 
 
 def kvtui(*arguments: str, **environ: str) -> subprocess.CompletedProcess[bytes]:
     env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environ}
-    return subprocess.run([sys.executable, "-m", "kvtui", *arguments], capture_output=True, env=env, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-m", "kvtui", *arguments], capture_output=True, env=env, timeout=60
+    )
 
 
 def on_a_terminal(*arguments: str) -> bytes:
@@ -58,7 +60,7 @@ def test_ls_json_has_name_expiration_and_metadata(project: Path) -> None:
 
 def test_get_writes_the_stored_bytes(project: Path) -> None:
     done = kvtui("get", "SESSIONS", "user:4712", "--local", str(project))
-    assert done.stdout == b"\x89PNG\r\n\x1a\n\x00\x01"
+    assert done.stdout == BINARY
 
 
 def test_on_a_terminal_names_and_values_are_escaped_unless_raw(project: Path) -> None:

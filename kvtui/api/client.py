@@ -144,7 +144,9 @@ class KVClient(Accounts):
         bodies.check_no_twins(key for key, _ in entries)
         for key, entry in entries:
             bodies.check_entry(key, entry)
-        if (await self._connection.abilities()).bulk_write or any(entry.expiration for _, entry in entries):
+        if (await self._connection.abilities()).bulk_write or any(
+            entry.expiration is not None for _, entry in entries
+        ):
             return await self._bulk_write(namespace, entries, None)
         for key, entry in entries:  # an older explorer has no bulk write
             await self.write(namespace, key, entry)

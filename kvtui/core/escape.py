@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 
 _NAMED = {"\0": "\\0", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\x1b": "\\e"}
@@ -36,16 +37,22 @@ def escape(text: str) -> list[tuple[str, bool]]:
     at = 0
     for doubtful in _DOUBTFUL.finditer(text):
         _append(runs, text[at : doubtful.start()], False)
-        # A mark needs something drawn to stand on, else it would lean on an escape or a border.
-        marks = 0 if doubtful.start() > 0 else _MARKS_MOST
-        for char in doubtful[0]:
-            kind = _kind(char)
-            hidden = kind == _NEVER_DRAWN or (kind == _MARK and marks >= _MARKS_MOST)
-            marks = marks + 1 if kind == _MARK else (_MARKS_MOST if hidden else 0)
-            _append(runs, _spell(char) if hidden else char, hidden)
+        for shown, hidden in escape_each(doubtful[0], leans=doubtful.start() > 0):
+            _append(runs, shown, hidden)
         at = doubtful.end()
     _append(runs, text[at:], False)
     return runs
+
+
+def escape_each(text: str, *, leans: bool = False) -> Iterator[tuple[str, bool]]:
+    """The same, a pair for every character. `leans` when something drawn goes before the text."""
+    # A mark needs something drawn to stand on, else it would lean on an escape or a border.
+    marks = 0 if leans else _MARKS_MOST
+    for char in text:
+        kind = _kind(char)
+        hidden = kind == _NEVER_DRAWN or (kind == _MARK and marks >= _MARKS_MOST)
+        marks = marks + 1 if kind == _MARK else (_MARKS_MOST if hidden else 0)
+        yield (_spell(char) if hidden else char, hidden)
 
 
 def safe_str(text: str) -> str:
@@ -66,6 +73,8 @@ def _append(runs: list[tuple[str, bool]], shown: str, hidden: bool) -> None:
 
 @lru_cache(maxsize=8192)
 def _kind(char: str) -> int:
+    if char == " ":
+        return _DRAWN
     category = unicodedata.category(char)
     if category in _HIDDEN or char in _SHAPELESS or _SELECTORS.match(char):
         return _NEVER_DRAWN

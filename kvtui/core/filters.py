@@ -1,18 +1,19 @@
 """The filter line: text, `~regex`, and `!` before either for what must not match.
 
-Text ignores case unless it has an upper-case letter. Regular expressions are RE2's: they cannot run away
-on a hostile name, as Python's own can (a key press would wait for ever). They have no look-around and no
-back-references.
+Both ignore case unless an upper-case letter is typed. Text is looked for as it stands; regular expressions
+are Python's, run where they can be ended (regexes.py).
 """
 
 from __future__ import annotations
 
+import re
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from kvtui.core.keys import View
+from kvtui.core.regexes import RegexProcess, RunawayRegex, check_regex
 
 SLICE = 8192
 """Names looked at between two glances at the world, some 0.5 ms: a key press waits no longer."""
@@ -20,98 +21,99 @@ SLICE = 8192
 PUBLISH_S = 0.05
 """How often hits are handed over while a search goes on."""
 
-PATTERN_CHARS = 500
+Picker = Callable[[Sequence[int], Sequence[str]], list[int]]
+"""Takes rows and their names, and gives the rows that pass."""
 
 
 class FilterError(Exception):
-    """The filter line cannot be understood; the text says why."""
+    """The filter line cannot be followed; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter line that was understood. `matches` takes a key's name."""
+    """A filter line that was understood."""
 
-    line: str
-    matches: Callable[[str], bool]
+    wanted: str
+    refuse: bool = False
+    regex: bool = False
+    fold: bool = True
 
     def narrows(self, older: Filter) -> bool:
         """Whether whatever passes this one passed the older too, so that only its hits need a look."""
-        return _is_plain(older.line) and _is_plain(self.line) and _folds_alike(older.line, self.line)
+        if self.regex or older.regex or self.refuse != older.refuse:
+            return False
+        strict, loose = (older, self) if self.refuse else (self, older)
+        return (loose.fold or not strict.fold) and loose.wanted in (
+            strict.wanted.lower() if loose.fold else strict.wanted
+        )
 
 
 def read_filter(line: str) -> Filter | None:
     """Understand a filter line; None where it lets everything through. Raises FilterError."""
-    wanted = line.removeprefix("!")
-    refuse = wanted is not line
-    if wanted in ("", "~"):
+    refuse, line = line.startswith("!"), line.removeprefix("!")
+    regex, wanted = line.startswith("~"), line.removeprefix("~")
+    if not wanted:
         return None
-    matches = _regex(wanted[1:]) if wanted.startswith("~") else _text(wanted)
-    return Filter(line, (lambda name: not matches(name)) if refuse else matches)
+    if not regex:
+        return Filter(wanted, refuse, regex=False, fold=wanted == wanted.lower())
+    try:
+        check_regex(wanted)
+    except ValueError as error:
+        raise FilterError(f"This regex cannot be read: {error}.") from error
+    letters = re.sub(r"\\.", "", wanted)  # the S of \S is not a letter that anyone looks for
+    return Filter(wanted, refuse, regex=True, fold=letters == letters.lower())
 
 
 def search(
     names: Sequence[str],
-    rows: View,
+    parts: Iterable[Sequence[int]],
     filter: Filter,
-    publish: Callable[[array[int]], None],
+    hits: array[int],
+    found_so_far: Callable[[int], None],
     cancelled: Callable[[], bool],
 ) -> None:
-    """Find the rows whose names pass, in a thread, and publish all hits so far now and then and at the end.
+    """Add to `hits` the rows whose names pass, in a thread; part after part, rows ascending.
 
-    It yields the interpreter between slices: the event loop stays as quick as with nothing running.
+    `found_so_far` is told now and then up to which row all hits are found. The interpreter is yielded between
+    slices: the event loop stays as quick as with nothing running. Raises FilterError when a regex runs away.
     """
-    candidates: Sequence[int] = range(len(names)) if rows is None else rows
-    matches = filter.matches
-    hits = array("I")
-    published = time.monotonic()
-    for start in range(0, len(candidates), SLICE):
-        hits.extend([row for row in candidates[start : start + SLICE] if matches(names[row])])
-        time.sleep(0)
-        if cancelled():
-            return
-        if time.monotonic() - published > PUBLISH_S:
-            publish(array("I", hits))
-            published = time.monotonic()
-    publish(hits)
+    told = time.monotonic()
+    with picking(filter, cancelled) as pick:
+        for piece in (rows[start : start + SLICE] for rows in parts for start in range(0, len(rows), SLICE)):
+            hits.extend(pick(piece, [names[row] for row in piece]))
+            time.sleep(0)
+            if cancelled():
+                return
+            if time.monotonic() - told > PUBLISH_S:
+                found_so_far(piece[-1] + 1)
+                told = time.monotonic()
 
 
-def _text(wanted: str) -> Callable[[str], bool]:
-    if wanted != wanted.lower():
-        return lambda name: wanted in name
-    return lambda name: wanted in name.lower()
-
-
-def _regex(pattern: str) -> Callable[[str], bool]:
-    import re2  # only who filters by a regex pays for loading it
-
-    if len(pattern) > PATTERN_CHARS:
-        raise FilterError(f"A regex is at most {PATTERN_CHARS} characters long.")
-    options = re2.Options()
-    options.log_errors = False  # else RE2 writes to the terminal behind Textual's back
-    options.case_sensitive = pattern != pattern.lower()
+@contextmanager
+def picking(filter: Filter, cancelled: Callable[[], bool]) -> Iterator[Picker]:
+    """What a filter does to a slice of names, for as long as it is needed."""
+    if not filter.regex:
+        yield _text_picker(filter.wanted, filter.refuse, filter.fold)
+        return
     try:
-        compiled = re2.compile(pattern, options)
-    except re2.error as error:
-        reason = error.args[0]
-        raise FilterError(
-            reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        ) from error
-    except UnicodeEncodeError as error:
-        raise FilterError("This is not valid Unicode.") from error
-
-    def matches(name: str) -> bool:
-        try:
-            return compiled.search(name) is not None
-        except UnicodeEncodeError:  # half of a surrogate pair: no regex can name it
-            return False
-
-    return matches
+        with RegexProcess(filter.wanted, ignore_case=filter.fold, cancelled=cancelled) as process:
+            # No answer comes when it was cancelled.
+            yield lambda rows, names: [
+                row
+                for row, found in zip(rows, process.found_in(names), strict=False)
+                if found != filter.refuse
+            ]
+    except RunawayRegex as error:
+        raise FilterError("This regex takes too long on these names: it was stopped.") from error
+    except OSError as error:
+        raise FilterError(f"No process could be started for this regex: {error.strerror}.") from error
 
 
-def _is_plain(line: str) -> bool:
-    return bool(line) and line[0] not in "!~"
-
-
-def _folds_alike(older: str, newer: str) -> bool:
-    """A longer text keeps to the hits of a shorter one within it, unless only the longer ignores case."""
-    return older in newer and (older == older.lower() or newer != newer.lower())
+def _text_picker(wanted: str, refuse: bool, fold: bool) -> Picker:
+    if fold:
+        return lambda rows, names: [
+            row for row, name in zip(rows, names, strict=True) if (wanted in name.lower()) != refuse
+        ]
+    return lambda rows, names: [
+        row for row, name in zip(rows, names, strict=True) if (wanted in name) != refuse
+    ]

@@ -7,14 +7,17 @@ A view is an array of row numbers (None: all rows in listing order), which filte
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
-from sys import intern
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from kvtui.api.models import KeyPage
 
 View: TypeAlias = "array[int] | None"
 """Row numbers in the order shown; None stands for every row in listing order."""
+
+TEXTS_SHARED = 4096
+"""How many metadata texts are remembered to be shared; one that differs on every key shares nothing."""
 
 
 class KeyTable:
@@ -24,6 +27,7 @@ class KeyTable:
         self.names: list[str] = []
         self.expirations = array("q")
         self.metadata: list[str | None] = []
+        self._texts: dict[str, str] = {}
 
     def __len__(self) -> int:
         return len(self.names)
@@ -32,65 +36,83 @@ class KeyTable:
         """Add a page's rows at the end."""
         self.names += [key.name for key in page.keys]
         self.expirations.extend([key.expiration or 0 for key in page.keys])
-        # Many keys share one metadata text: kept once, it costs a pointer a row.
-        texts = (key.metadata_text for key in page.keys)
-        self.metadata += [None if text is None else intern(text) for text in texts]
+        self.metadata += [self._shared(key.metadata_text) for key in page.keys]
+
+    def row_from(self, name: str) -> int:
+        """The first row whose name does not come before this one; the table's length when all do."""
+        return bisect_left(self.names, name)
 
     def row_of(self, name: str) -> int | None:
         """The row of a name, None when it is not loaded."""
+        row = self.row_from(name)
+        if row < len(self.names) and self.names[row] == name:
+            return row
         try:
-            return self.names.index(name)
+            return self.names.index(name)  # a server that lists in another order is not believed to have none
         except ValueError:
             return None
 
-
-SORTS = ("name", "name, last first", "expires first")
-"""The orders that a listing can be shown in; the first is the server's own."""
-
-
-def sorted_rows(table: KeyTable, rows: Iterable[int], sort: str) -> array[int]:
-    """Rows in one of SORTS. What never expires comes last; equal expirations keep the listing's order."""
-    if sort == SORTS[1]:
-        return array("I", sorted(rows, reverse=True))
-    if sort == SORTS[2]:
-        expirations = table.expirations
-        never = 1 << 62
-        return array("I", sorted(rows, key=lambda row: expirations[row] or never))
-    return array("I", rows)
+    def _shared(self, text: str | None) -> str | None:
+        """Many keys have the same metadata: kept once, it costs a pointer a row."""
+        if text is None:
+            return None
+        if len(self._texts) >= TEXTS_SHARED:
+            self._texts.clear()
+        return self._texts.setdefault(text, text)
 
 
 class Marks:
-    """The rows that are marked, by number: kept through filter and sort, gone with their table."""
+    """The rows that are marked, a byte a row: kept through filter and sort, gone with their table."""
 
     def __init__(self) -> None:
-        self._rows: set[int] = set()
+        self._flags = bytearray()
+        self._count = 0
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self._count
 
-    def __contains__(self, row: object) -> bool:
-        return row in self._rows
+    def __contains__(self, row: int) -> bool:
+        return row < len(self._flags) and self._flags[row] == 1
+
+    def __iter__(self) -> Iterator[int]:
+        row = self._flags.find(1)
+        while row >= 0:
+            yield row
+            row = self._flags.find(1, row + 1)
 
     def toggle(self, row: int) -> None:
         """Mark a row, or unmark it."""
-        self._rows ^= {row}
+        self._reach(row + 1)
+        self._flags[row] ^= 1
+        self._count += 1 if self._flags[row] else -1
 
     def add(self, rows: Iterable[int]) -> None:
         """Mark these too."""
-        self._rows.update(rows)
+        if isinstance(rows, range) and rows.step == 1:
+            self._reach(rows.stop)
+            self._flags[rows.start : rows.stop] = b"\x01" * len(rows)
+        else:
+            for row in rows:
+                self._reach(row + 1)
+                self._flags[row] = 1
+        self._count = self._flags.count(1)
 
     def clear(self) -> None:
         """Unmark all."""
-        self._rows.clear()
+        self._flags = bytearray()
+        self._count = 0
 
     def names(self, table: KeyTable) -> list[str]:
         """The marked names, in listing order."""
-        return [table.names[row] for row in sorted(self._rows)]
+        return [table.names[row] for row in self]
+
+    def _reach(self, rows: int) -> None:
+        if (missing := rows - len(self._flags)) > 0:
+            self._flags.extend(bytes(missing + 1024))
 
 
-def carry_marks(marks: Marks, old: KeyTable, new: KeyTable, start: int = 0) -> Sequence[int]:
-    """The rows of a fresh table, from `start` on, whose names were marked in the old one."""
-    if not marks:
-        return []
-    wanted = set(marks.names(old))
-    return [row for row in range(start, len(new)) if new.names[row] in wanted]
+def carry_marks(marks: Marks, old: KeyTable, fresh: KeyTable) -> Marks:
+    """The marks of a table, on the same keys of a fresh one; a key that is gone loses its mark."""
+    carried = Marks()
+    carried.add(row for name in marks.names(old) if (row := fresh.row_of(name)) is not None)
+    return carried

@@ -51,7 +51,7 @@ class Guard:
     def _refusal(self, headers: Headers) -> Response | None:
         if not is_loopback(headers.get("host", "")):
             return failure(403, UNAUTHORIZED, "Invalid Host header: this server is for this machine only.")
-        if "origin" in headers and not is_loopback(urlsplit(headers["origin"]).netloc):
+        if "origin" in headers and not is_loopback(headers["origin"].partition("://")[2]):
             return failure(403, UNAUTHORIZED, "Invalid Origin header: this server is for this machine only.")
         if self._token is not None and not _carries(headers, self._token):
             return failure(401, AUTHENTICATION, "Authentication error")

@@ -8,6 +8,8 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any
 
 from rich.segment import Segments
 from rich.traceback import Traceback
@@ -16,6 +18,7 @@ from textual.app import App, SystemCommand
 from textual.filter import LineFilter
 from textual.screen import Screen
 
+from kvtui.ui import clipboard
 from kvtui.ui.browser import Browser
 from kvtui.ui.dialogs.welcome import WelcomeScreen
 from kvtui.ui.palette import Actions
@@ -41,13 +44,16 @@ class KvtuiApp(App[None]):
         super().__init__()
         self._ways = ways
         self._start = start
-        self.clipboard_route = clipboard_route
-        self.environ = environ
+        self._clipboard_route = clipboard_route
+        self._environ = environ
 
-    def get_default_screen(self) -> Screen[object]:
+    def get_default_screen(self) -> Screen[Any]:
         if len(self._ways) == 1:
-            return Browser(self._ways[0], self._start)
+            return self._browser(self._ways[0])
         return super().get_default_screen()
+
+    def _browser(self, way: Way) -> Browser:
+        return Browser(way, self._start, self._carry)
 
     def on_mount(self) -> None:
         self._listen_for_signals()
@@ -63,12 +69,12 @@ class KvtuiApp(App[None]):
         if way is None:
             self.exit()
         else:
-            self.switch_screen(Browser(way, self._start))
+            self.switch_screen(self._browser(way))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._control_filter]
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Only the themes: Textual's screenshot would write what is on screen to a file that all may read."""
         yield SystemCommand("theme", "Choose another theme.", self.action_change_theme)
 
@@ -78,7 +84,17 @@ class KvtuiApp(App[None]):
         if isinstance(self.screen, Browser):
             self.screen.copy(text.encode(errors="surrogatepass"))
 
-    def write_control(self, sequence: str) -> None:
+    async def _carry(self, data: bytes, form: str) -> clipboard.Copied:
+        """Copy by the route that was chosen at the start, or by the best there is."""
+        return await clipboard.copy(
+            data,
+            route="file" if form == "file" else self._clipboard_route,
+            form="base64" if form == "base64" else "text",
+            env=self._environ,
+            write=self._write_control,
+        )
+
+    def _write_control(self, sequence: str) -> None:
         """Hand the terminal a control sequence of our own."""
         if self._driver:
             self._driver.write(sequence)
@@ -106,7 +122,7 @@ class KvtuiApp(App[None]):
         self._close_messages_no_wait()
 
 
-def _current_exception() -> tuple[type[BaseException], BaseException, object]:
+def _current_exception() -> tuple[type[BaseException], BaseException, TracebackType | None]:
     kind, error, trace = sys.exc_info()
     assert kind is not None and error is not None
     return kind, error, trace

@@ -6,7 +6,7 @@ Panes read, and send their intents up here; this screen decides where they lead.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -34,7 +34,14 @@ from kvtui.ui.panes.namespaces import NamespacesPane, NamespaceTree, Place
 from kvtui.ui.present import safe_content
 from kvtui.ui.start import Start, Way
 
+Carry = Callable[[bytes, str], Awaitable[clipboard.Copied]]
+"""Copies bytes as "text", as "base64" or to a "file"."""
+
+LEAST_SIZE = (40, 12)
 TOO_SMALL = "kvtui needs a terminal of at least 40×12."
+
+ALL_PANES_FROM = 60
+"""Columns under which one pane shows at a time."""
 
 
 class Browser(Screen[None]):
@@ -70,7 +77,7 @@ class Browser(Screen[None]):
         ),
         verb("q,ctrl+q", "app.quit", "quit", "app.quit", "Quit."),
     ]
-    HORIZONTAL_BREAKPOINTS = [(0, "-one"), (60, "-two"), (100, "-three")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (100, "-side-by-side")]
     AUTO_FOCUS = None
 
     place: reactive[Place | None] = reactive[Place | None](None)
@@ -78,11 +85,13 @@ class Browser(Screen[None]):
 
     PANES = ("tree", "keys", "entry")
     at: reactive[str] = reactive("tree")
+    zoomed: reactive[bool] = reactive(False)
 
-    def __init__(self, way: Way, start: Start) -> None:
+    def __init__(self, way: Way, start: Start, carry: Carry) -> None:
         super().__init__()
         self._way = way
         self._start = start
+        self._carry = carry
         self._store: Store | None = None
 
     def compose(self) -> ComposeResult:
@@ -145,6 +154,7 @@ class Browser(Screen[None]):
         """List a place's keys."""
         self.place = place
         self.key = None
+        self.query_one(NamespacesPane).point_at(place)
         self.query_one(KeysPane).show(*place)
         self.action_focus_pane("keys")
 
@@ -187,11 +197,8 @@ class Browser(Screen[None]):
     def action_focus_pane(self, name: str) -> None:
         """Go to a pane; where only one is shown, it is shown instead."""
         self.at = name
-        {
-            "tree": self.query_one(NamespacesPane).focus_tree,
-            "keys": self.query_one(KeysPane).focus_list,
-            "entry": self.query_one(EntryPane).focus_view,
-        }[name]()
+        pane = self._panes[self.PANES.index(name)]
+        pane.focus_inside()
 
     def action_focus_next_pane(self, step: int) -> None:
         """Go to the pane after, or before."""
@@ -204,17 +211,35 @@ class Browser(Screen[None]):
 
     def action_zoom(self, alone: bool) -> None:
         """Show the focused pane alone, or all of them."""
-        self.set_class(alone and not self.has_class("-zoom"), "-zoom")
+        self.zoomed = alone and not self.zoomed
 
-    def watch_at(self, at: str) -> None:
-        for name in self.PANES:
-            self.set_class(name == at, f"-at-{name}")
+    @property
+    def _panes(self) -> tuple[NamespacesPane, KeysPane, EntryPane]:
+        return self.query_one(NamespacesPane), self.query_one(KeysPane), self.query_one(EntryPane)
+
+    def watch_at(self) -> None:
+        self._share_room()
+
+    def watch_zoomed(self) -> None:
+        self._share_room()
+
+    def on_resize(self) -> None:
+        self._share_room()
+
+    def _share_room(self) -> None:
+        """Show all panes, or only the one that has the focus where it is zoomed or there is no room."""
+        width, height = self.app.size
+        alone = self.zoomed or width < ALL_PANES_FROM
+        self.query_one("#too-small").display = width < LEAST_SIZE[0] or height < LEAST_SIZE[1]
+        self.query_one("#right").display = not alone or self.at != "tree"
+        for name, pane in zip(self.PANES, self._panes, strict=True):
+            pane.display = not alone or name == self.at
 
     @on(DescendantFocus)
     def _follow_focus(self, event: DescendantFocus) -> None:
         for node in event.widget.ancestors_with_self:
-            if node.has_class("pane"):
-                self.at = {"namespaces": "tree"}.get(node.id or "", node.id or "tree")
+            if node.id in self.PANES:
+                self.at = node.id
         self._show_hints()
 
     # Copying
@@ -236,7 +261,7 @@ class Browser(Screen[None]):
     @work(group="copy")
     async def copy(self, data: bytes) -> None:
         """Copy bytes by the best way there is, and say which it was and whether it is confirmed."""
-        copied = await self._carry(data)
+        copied = await self._carry(data, "text")
         if copied.not_text:
             choice = await self.app.push_screen_wait(
                 ChooseDialog(
@@ -253,17 +278,11 @@ class Browser(Screen[None]):
             copied = await self._carry(data, choice)
         self.say(copied.message, "" if copied.ok else "error")
 
-    async def _carry(self, data: bytes, choice: str = "text") -> clipboard.Copied:
-        app = self.app
-        return await clipboard.copy(
-            data,
-            route="file" if choice == "file" else app.clipboard_route,
-            form="base64" if choice == "base64" else "text",
-            env=app.environ,
-            write=app.write_control,
-        )
-
     # Words
+
+    @on(EntryPane.Said)
+    def _said(self, event: EntryPane.Said) -> None:
+        self.say(event.words, event.tone)
 
     def say(self, words: str, tone: str = "") -> None:
         """Show a sentence on the bottom line."""

@@ -8,7 +8,9 @@ far less than a page of lines for every step.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -21,20 +23,42 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from kvtui.core.keys import KeyTable, Marks, View
+from kvtui.core.orders import BY_EXPIRY, BY_NAME, BY_NAME_BACKWARDS
 from kvtui.ui.present import countdown, safe_segments
 
 HEADER = 1
-GUTTER = 2
-EXPIRES = 11
-METADATA_FROM = 58
+GUTTER = 3
+"""The cursor's sign, the mark's, and a space."""
+
+EXPIRES = 9
+METADATA_FROM = 44
 EXPIRES_FROM = 34
 """Columns show only where the list is at least this wide, in cells."""
 
-SOON_S = 3600
-"""A key that expires within the hour is drawn as one that does."""
+SOON_S = 600
+"""A key that expires within ten minutes stands out, and its countdown shows seconds."""
 
 
-class KeyList(ScrollView, can_focus=True):
+class Columns(NamedTuple):
+    """The widths of the columns; zero for one that there is no room for."""
+
+    name: int
+    expires: int = 0
+    metadata: int = 0
+
+
+class Looks(NamedTuple):
+    """The styles of a frame, worked out once."""
+
+    plain: Style
+    muted: Style
+    soon: Style
+    mark: Style
+    cursor: Style
+    header: Style
+
+
+class KeyList(ScrollView, can_focus=True, inherit_bindings=False):
     """Rows of a table in the order of a view, with a cursor and marks. It loads nothing itself."""
 
     COMPONENT_CLASSES = {
@@ -47,6 +71,7 @@ class KeyList(ScrollView, can_focus=True):
     }
     DEFAULT_CSS = """
     KeyList {
+        height: 1fr;
         overflow-x: hidden;
         overflow-y: scroll;
         scrollbar-size-vertical: 1;
@@ -54,69 +79,94 @@ class KeyList(ScrollView, can_focus=True):
         & > .keylist--cursor {
             background: $block-cursor-background;
             color: $block-cursor-foreground;
-            text-style: bold;
+            text-style: $block-cursor-text-style;
         }
         & > .keylist--cursor-blurred {
             background: $block-cursor-blurred-background;
+            color: $block-cursor-blurred-foreground;
             text-style: bold;
         }
-        & > .keylist--mark { color: $text-warning; text-style: bold; }
+        & > .keylist--mark { color: $text-accent; text-style: bold; }
         & > .keylist--soon { color: $text-warning; }
         & > .keylist--muted { color: $text-muted; }
         &:nocolor > .keylist--cursor { text-style: reverse; }
         &:nocolor > .keylist--cursor-blurred { text-style: underline; }
+        &:ansi > .keylist--cursor { text-style: reverse; }
+        &:ansi > .keylist--cursor-blurred { text-style: underline; }
     }
     """
+    ALLOW_SELECT = False
 
     cursor: reactive[int] = reactive(0, repaint=False)
     """The position in the view, not the row in the table."""
 
     class Moved(Message):
-        """The cursor is on another key."""
+        """The cursor is on another key, or the window shows other rows."""
 
     class Chosen(Message):
-        """The key under the cursor was clicked while the cursor was on it."""
+        """A key was clicked twice."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
         self._clock = clock
+        self._now = 0.0
         self._table = KeyTable()
         self._marks = Marks()
         self._view: View = None
-        self._order = ""
+        self._sort = BY_NAME
+        self._held = 0
+        self._clicked: int | None = None
+        self._empty: Sequence[str] = ()
         self._drawn: dict[int, str] = {}
+        self._looks: Looks | None = None
 
     def on_mount(self) -> None:
-        self.set_interval(1, self._tick)
+        self.set_interval(1, self._count_down)
 
     # What is shown
 
-    def show(self, table: KeyTable, marks: Marks) -> None:
-        """Show another table from its top."""
-        self._table, self._marks, self._view = table, marks, None
-        self.set_reactive(KeyList.cursor, 0)
-        self.scroll_to(y=0, animate=False, immediate=True)
+    def show(self, table: KeyTable, marks: Marks, row: int = 0) -> None:
+        """Show another table in listing order, with the cursor on a row."""
+        self._table, self._marks, self._view, self._sort = table, marks, None, BY_NAME
+        self._drawn, self._clicked, self._held = {}, None, row
+        self.set_reactive(KeyList.cursor, max(min(row, len(self) - 1), 0))
         self._measure()
+        self._scroll(0)
+        self._keep_in_sight()
         self.refresh()
-
-    def put_in_order(self, view: View, order: str) -> None:
-        """Show these rows in this order; the cursor stays on its key where that is still shown."""
-        row = self.row
-        self._view, self._order = view, order
-        position = self._position_of(row) if row is not None else 0
-        self.set_reactive(KeyList.cursor, min(position, max(len(self) - 1, 0)))
-        self._measure()
-        self.refresh()
-        self._keep_in_sight(self.cursor)
         self.post_message(self.Moved())
+
+    def put_in_order(self, view: View, sort: str) -> None:
+        """Show these rows in this order; the cursor stays on the key that it was put on, or goes near it.
+
+        Nothing is drawn again where the window shows the same rows as before.
+        """
+        before = self._window(), self.scroll_offset.y, self.cursor, self._sort
+        self._view, self._sort = view, sort
+        self.set_reactive(KeyList.cursor, self._position_near(self._held))
+        self._measure()
+        self._scroll(self.scroll_offset.y)
+        self._keep_in_sight()
+        if before != (self._window(), self.scroll_offset.y, self.cursor, self._sort):
+            self.refresh()
+            self.post_message(self.Moved())
 
     def grown(self) -> None:
         """Rows were added at the end of the table or the view: nothing is drawn again but what they fill."""
         before = self.virtual_size.height - HEADER
         self._measure()
         top = self.scroll_offset.y
-        if before < top + self._lines:
-            self.refresh(Region(0, HEADER + max(before - top, 0), self.size.width, self.size.height))
+        if before <= 0:
+            self.refresh()
+        elif before < top + self._lines:
+            self.refresh(Region(0, HEADER + before - top, self.size.width, self._lines))
+
+    def say_if_empty(self, *lines: str) -> None:
+        """What to show in place of rows where there are none."""
+        if lines != self._empty:
+            self._empty = lines
+            if not len(self):
+                self.refresh()
 
     def redraw(self, position: int) -> None:
         """Draw one line again."""
@@ -124,6 +174,9 @@ class KeyList(ScrollView, can_focus=True):
 
     def __len__(self) -> int:
         return len(self._table) if self._view is None else len(self._view)
+
+    def __bool__(self) -> bool:
+        return True  # a widget is there also when it shows nothing
 
     @property
     def row(self) -> int | None:
@@ -134,9 +187,22 @@ class KeyList(ScrollView, can_focus=True):
         """The table's row at a position of the view."""
         return position if self._view is None else self._view[position]
 
-    def _position_of(self, row: int) -> int:
+    def rows(self, start: int, end: int) -> Sequence[int]:
+        """The table's rows at the positions from start up to end."""
+        return range(len(self))[start:end] if self._view is None else self._view[start:end]
+
+    def position_of(self, row: int) -> int | None:
+        """Where a row stands in the view, None where it is not shown."""
+        position = self._position_near(row)
+        return position if position < len(self) and self.row_at(position) == row else None
+
+    def _position_near(self, row: int) -> int:
+        """Where a row stands, or would, or the top."""
+        last = max(len(self) - 1, 0)
         if self._view is None:
-            return row
+            return min(row, last)
+        if self._sort == BY_NAME:
+            return min(bisect_left(self._view, row), last)
         try:
             return self._view.index(row)
         except ValueError:
@@ -147,8 +213,13 @@ class KeyList(ScrollView, can_focus=True):
         """Rows of keys that fit on screen."""
         return max(self.size.height - HEADER, 1)
 
+    def _window(self) -> list[int]:
+        """The rows on screen."""
+        top = self.scroll_offset.y
+        return list(self.rows(top, top + self._lines))
+
     def _measure(self) -> None:
-        """Tell the scroll bar how many lines there are, without a layout."""
+        """Tell the scroll bar how many lines there are. Assigning virtual_size would lay everything out."""
         height = len(self) + HEADER
         self.set_reactive(Widget.virtual_size, Size(0, height))
         self.vertical_scrollbar.window_virtual_size = height
@@ -156,13 +227,20 @@ class KeyList(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         self._measure()
-        self._keep_in_sight(self.cursor)
+        self._keep_in_sight()
 
     # Moving
 
     def move_to(self, position: int) -> None:
         """Put the cursor on a position, or on the nearest that exists."""
         self.cursor = max(min(position, len(self) - 1), 0)
+        self.hold()
+        self._keep_in_sight()
+
+    def hold(self) -> None:
+        """Keep the cursor on this key from now on, however the rows are filtered and sorted."""
+        if (row := self.row) is not None:
+            self._held = row
 
     def page(self) -> int:
         """How far a page key goes."""
@@ -171,111 +249,123 @@ class KeyList(ScrollView, can_focus=True):
     def watch_cursor(self, old: int, new: int) -> None:
         self.redraw(old)
         self.redraw(new)
-        self._keep_in_sight(new)
         self.post_message(self.Moved())
 
-    def _keep_in_sight(self, position: int) -> None:
-        top, lines = self.scroll_offset.y, self._lines
-        if top <= position < top + lines:
-            return
-        far = abs(position - top) > 2 * lines
-        half = lines // 2
-        wanted = position - half if far else (position - lines + half if position >= top else position - half)
-        last = max(len(self) - lines, 0)
-        self.scroll_to(y=max(min(wanted, last), 0), animate=False, immediate=True)
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self.post_message(self.Moved())
 
-    async def on_click(self, event: events.Click) -> None:
+    @property
+    def last_in_sight(self) -> int:
+        """The position of the window's last line."""
+        return self.scroll_offset.y + self._lines
+
+    def _keep_in_sight(self) -> None:
+        position, top, lines = self.cursor, self.scroll_offset.y, self._lines
+        if not top <= position < top + lines:
+            half = lines // 2
+            near_below = top + lines <= position <= top + 2 * lines
+            self._scroll(position - lines + half if near_below else position - half)
+
+    def _scroll(self, top: int) -> None:
+        last = max(len(self) - self._lines, 0)
+        self.scroll_to(y=max(min(top, last), 0), animate=False, force=True, immediate=True)
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor on a key; a second click opens it."""
         position = event.y - HEADER + self.scroll_offset.y
         if event.y < HEADER or position >= len(self):
             return
-        if position == self.cursor and event.chain > 1:
-            self.post_message(self.Chosen())
+        again = position == self.cursor and self._clicked == self.row_at(position)
         self.move_to(position)
+        self._clicked = self.row
+        if again or event.chain > 1:
+            self.post_message(self.Chosen())
 
     # Drawing
 
-    def _tick(self) -> None:
-        """Draw again the lines whose countdown shows something else by now: mostly none."""
-        top = self.scroll_offset.y
-        for position in range(top, min(top + self._lines, len(self))):
-            row = self.row_at(position)
-            if row in self._drawn and self._drawn[row] != self._expires(row):
-                self.redraw(position)
+    def _count_down(self) -> None:
+        """Draw again the countdowns that show something else by now: mostly none."""
+        width, expires, _metadata = columns(self.size.width)
+        self._now = self._clock()
+        in_sight: dict[int, str] = {}
+        for line, row in enumerate(self._window(), HEADER):
+            if (was := self._drawn.get(row)) is not None:
+                in_sight[row] = was
+                if was != self._expires(row):
+                    self.refresh(Region(GUTTER + width, line, expires, 1))
+        self._drawn = in_sight
 
     def _expires(self, row: int) -> str:
         expiration = self._table.expirations[row]
-        return countdown(expiration - self._clock()) if expiration else "never"
+        return countdown(expiration - self._now) if expiration else "never"
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._now = self._clock()
+        self._looks = self._look()
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        if y < HEADER:
-            self._drawn = {} if len(self._drawn) > 1000 else self._drawn
-            return self._header(width)
+        looks = self._looks or self._look()
         position = y - HEADER + self.scroll_offset.y
-        if position >= len(self):
-            return Strip.blank(width, self.rich_style)
-        return self._line(position, width)
+        if y < HEADER:
+            return self._header(width, looks)
+        if position < len(self):
+            return self._line(position, width, looks)
+        if not len(self) and y - 2 * HEADER in range(len(self._empty)):
+            words = safe_segments(self._empty[y - 2 * HEADER], looks.muted, width - GUTTER)
+            return Strip([Segment(" " * GUTTER, looks.plain), *words], width)
+        return Strip.blank(width, looks.plain)
 
-    def _header(self, width: int) -> Strip:
-        style = self.rich_style + self.get_component_rich_style("keylist--header", partial=True)
-        name, expires, metadata = _columns(width)
-        segments = [Segment(" " * GUTTER, style), *safe_segments(f"name{self._order}", style, name)]
-        if expires:
-            segments += safe_segments("expires", style, expires)
-        if metadata:
-            segments += safe_segments("metadata", style, metadata)
+    def _header(self, width: int, looks: Looks) -> Strip:
+        name, expires, metadata = columns(width)
+        arrow = {BY_NAME: "name", BY_NAME_BACKWARDS: "name ▲", BY_EXPIRY: "name"}[self._sort]
+        segments = [Segment(" " * GUTTER, looks.header), *safe_segments(arrow, looks.header, name)]
+        segments += safe_segments("expires" + "▼" * (self._sort == BY_EXPIRY), looks.header, expires)
+        segments += safe_segments("metadata", looks.header, metadata)
         return Strip(segments, width)
 
-    def _line(self, position: int, width: int) -> Strip:
+    def _line(self, position: int, width: int, looks: Looks) -> Strip:
         row = self.row_at(position)
-        style, muted, soon, mark = self._styles(position == self.cursor)
-        name, expires, metadata = _columns(width)
+        name, expires, metadata = columns(width)
+        plain, muted, soon, mark, cursor, _header = looks
+        at_cursor = position == self.cursor
+        if at_cursor:
+            plain = muted = soon = mark = cursor
         marked = row in self._marks
-        gutter = ("›" if position == self.cursor else " ") + ("*" if marked else " ")
-        segments = [Segment(gutter, mark if marked else style)]
-        segments += safe_segments(self._table.names[row], mark if marked else style, name - 1)
-        segments.append(Segment(" ", style))
+        gutter = (">" if at_cursor else " ") + ("* " if marked else "  ")
+        style = mark if marked else plain
+        segments = [Segment(gutter, style), *safe_segments(self._table.names[row], style, name - 1)]
+        segments.append(Segment(" ", plain))
         if expires:
             words = self._drawn[row] = self._expires(row)
-            close = 0 < self._table.expirations[row] < self._clock() + SOON_S
-            segments += safe_segments(words, soon if close else muted, expires)
-        if metadata:
-            segments += safe_segments(self._table.metadata[row] or "", muted, metadata)
+            near = 0 < self._table.expirations[row] < self._now + SOON_S
+            segments += safe_segments(words, soon if near else muted, expires)
+        segments += safe_segments(self._table.metadata[row] or "", muted, metadata)
         return Strip(segments, width)
 
-    def _styles(self, at_cursor: bool) -> tuple[Style, Style, Style, Style]:
-        """The styles of a line: plain, muted, expiring soon, marked."""
-        base = self.rich_style
-
+    def _look(self) -> Looks:
         def component(name: str) -> Style:
-            return self.get_component_rich_style(f"keylist--{name}", partial=True)
+            return self.get_component_rich_style(f"keylist--{name}")
 
-        if at_cursor and self.has_focus:
-            cursor = base + component("cursor")
-            return cursor, cursor, cursor, cursor
-        over = component("cursor-blurred") if at_cursor else Style()
-        return (
-            base + over,
-            base + component("muted") + over,
-            base + component("soon") + over,
-            base + component("mark") + over,
+        return Looks(
+            self.rich_style,
+            component("muted"),
+            component("soon"),
+            component("mark"),
+            component("cursor" if self.has_focus else "cursor-blurred"),
+            component("header"),
         )
 
-    def _on_focus(self, event: events.Focus) -> None:
-        super()._on_focus(event)
-        self.redraw(self.cursor)
 
-    def _on_blur(self, event: events.Blur) -> None:
-        super()._on_blur(event)
-        self.redraw(self.cursor)
-
-
-def _columns(width: int) -> tuple[int, int, int]:
-    """The widths of name, expires and metadata; zero for a column that there is no room for."""
-    room = width - GUTTER
+def columns(width: int) -> Columns:
+    """The widths of the columns in a list of this width, the gutter aside."""
+    room = max(width - GUTTER, 1)
     if width < EXPIRES_FROM:
-        return room, 0, 0
+        return Columns(room)
     if width < METADATA_FROM:
-        return room - EXPIRES, EXPIRES, 0
-    name = (room - EXPIRES) * 6 // 10
-    return name, EXPIRES, room - EXPIRES - name
+        return Columns(room - EXPIRES, EXPIRES)
+    name = (room - EXPIRES) * 3 // 5
+    return Columns(name, EXPIRES, room - EXPIRES - name)

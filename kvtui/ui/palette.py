@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.binding import Binding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Actions(Provider):
     """Offers what the Browser's panes declare."""
 
-    def _actions(self) -> Iterator[tuple[str, Binding, partial[object]]]:
+    def _actions(self) -> Iterator[tuple[str, Binding, partial[Coroutine[Any, Any, None]]]]:
         from kvtui.ui.browser import Browser
 
         if isinstance(self.screen, Browser):

@@ -29,6 +29,8 @@ QUIET_S = 0.03
 _MODE_ASKED, _MODE_KNOWN = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
 """Textual asks whether a frame may be sent as one; like most terminals, this one says yes."""
 
+_ENTER, _LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
@@ -91,7 +93,7 @@ class Pty:
     def drawn(self, text: bytes) -> Drawn:
         """Wait until `text` is drawn (for the first time since the start) and its frame is complete."""
         last = self._started
-        while text not in self.output:
+        while text not in self._screenful():
             last = self._read(PATIENCE_S) or self._give_up(text)
         return Drawn((self._read_to_quiet() or last) - self._started, len(self.output))
 
@@ -123,6 +125,11 @@ class Pty:
         except OSError:
             return 0.0
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+    def _screenful(self) -> bytes:
+        """What was drawn on the alternate screen: a traceback, before or after it, is no picture."""
+        _before, _enter, drawn = self.output.partition(_ENTER)
+        return b"" if _LEAVE in drawn else bytes(drawn)
 
     def _read_to_quiet(self, quiet: float = QUIET_S) -> float | None:
         last = None

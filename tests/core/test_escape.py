@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 
 import pytest
@@ -50,7 +51,7 @@ def test_nothing_that_acts_on_a_terminal_is_left(text: str) -> None:
 def test_escapes_are_plain_letters_and_runs_alternate(text: str) -> None:
     runs = escape(text)
     assert all(shown.isascii() and shown.startswith("\\") for shown, hidden in runs if hidden)
-    assert all(before[1] != after[1] for before, after in zip(runs, runs[1:], strict=False))
+    assert all(before[1] != after[1] for before, after in itertools.pairwise(runs))
 
 
 @given(hostile, hostile)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.project import SESSION
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Kvtui
 
 SIZES = [(120, 36), (80, 24), (40, 12)]
-SESSION = '{"id": 4711, "roles": ["admin", "dev"], "note": "grüße ☃"}'.encode()
-"""What the fixture `project` stores under user:4711."""
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)

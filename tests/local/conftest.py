@@ -5,28 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 import uvicorn
-from starlette.applications import Starlette
 
-from kvtui.local.server import ACCOUNT, BASE, create_app
+from kvtui.local.server import create_app
 from kvtui.local.state import KVState
-
-NOW = 1_800_000_000
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = float(NOW)
-
-    def __call__(self) -> float:
-        return self.now
+from tests.local.kit import Api, Clock, Served, client_of
 
 
 @pytest.fixture
@@ -39,42 +25,10 @@ def state(tmp_path: Path, clock: Clock) -> KVState:
     return KVState(tmp_path / "state", clock=clock)
 
 
-@dataclass
-class Api:
-    """A plain HTTP client at the server, with the paths that tests need."""
-
-    http: httpx.AsyncClient
-    home: str = f"{BASE}/accounts/{ACCOUNT}/storage/kv/namespaces"
-
-    async def make(self, title: str = "KV") -> str:
-        """Create a namespace; its path."""
-        answer = await self.http.post(self.home, json={"title": title})
-        assert answer.status_code == 200, answer.text
-        return f"{self.home}/{answer.json()['result']['id']}"
-
-
-def api_of(app: Starlette) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://localhost"
-    )
-
-
 @pytest.fixture
 async def api(state: KVState, clock: Clock) -> AsyncIterator[Api]:
-    async with api_of(create_app(state, clock=clock)) as http:
+    async with client_of(create_app(state, clock=clock)) as http:
         yield Api(http)
-
-
-@dataclass
-class Served:
-    """The app on a loopback port, over a state on disk, by the real clock."""
-
-    state: KVState
-    port: int
-
-    @property
-    def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}{BASE}"
 
 
 @pytest.fixture

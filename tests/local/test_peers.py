@@ -30,7 +30,19 @@ def test_wrangler_reads_what_we_wrote_and_we_read_what_it_wrote(peers, tmp_path:
     got = peers.wrangler("kv", "key", "get", "theirs/é %2F", *here, cwd=tmp_path)
     assert got.stdout == b"\x00\xffbytes"
     print(peers.wrangler("kv", "key", "list", *here, cwd=tmp_path).stdout)
-    peers.wrangler("kv", "key", "put", "from wrangler", "välue", *here, "--metadata", '{"m":[1]}', "--ttl", "600", cwd=tmp_path)
+    peers.wrangler(
+        "kv",
+        "key",
+        "put",
+        "from wrangler",
+        "välue",
+        *here,
+        "--metadata",
+        '{"m":[1]}',
+        "--ttl",
+        "600",
+        cwd=tmp_path,
+    )
     peers.wrangler("kv", "key", "delete", "gone", *here, cwd=tmp_path)
     entry = pairs.read("from wrangler")
     assert entry is not None

@@ -1,4 +1,4 @@
-"""What the panes draw with: text that is safe and exactly as wide as asked, and the words for sizes and times."""
+"""What the panes draw with: text that is safe and as wide as asked, and the words for sizes and times."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from rich.segment import Segment
+from rich.segment import ControlType, Segment
 from rich.style import Style
 from textual.color import Color
 
@@ -54,7 +54,7 @@ def test_an_escape_differs_from_its_letters_by_style_also_where_text_is_reversed
     for style in (Style(), Style(reverse=True)):
         real, letters = safe_segments("\x1b", style, 2), safe_segments("\\e", style, 2)
         assert [segment.text for segment in real] == [segment.text for segment in letters]
-        assert real[0].style and letters[0].style
+        assert real[0].style is not None and letters[0].style is not None
         assert bool(real[0].style.reverse) != bool(letters[0].style.reverse)
     assert safe_content("\x1b").spans and not safe_content("\\e").spans
 
@@ -78,7 +78,7 @@ def test_the_last_wall_lets_no_control_and_no_direction_through(text: str) -> No
 
 
 def test_the_last_wall_keeps_what_is_harmless_and_our_own_control_segments() -> None:
-    segments = [Segment("日本 é │ plain", BOLD), Segment("\x1b[H", None, [(1,)])]  # type: ignore[list-item]
+    segments = [Segment("日本 é │ plain", BOLD), Segment("\x1b[H", None, [(ControlType.HOME,)])]
     assert ControlFilter().apply(segments, Color.parse("black")) == segments
 
 
@@ -112,4 +112,4 @@ def test_what_is_left(seconds: float | None, words: str) -> None:
 def test_moments(monkeypatch: pytest.MonkeyPatch) -> None:
     assert when_words(1_795_435_200) == "2026-11-23 12:00:00 UTC"
     assert when_words(1_795_435_200, local=True).startswith("2026-11-2")
-    assert "1" + "0" * 30 in when_words(1e30)
+    assert "1" + "0" * 20 in when_words(1e20)

@@ -6,8 +6,7 @@ listing that asked: one that comes late is dropped, so nothing stale appears und
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
+import time
 from collections.abc import Callable
 
 from textual import on, work
@@ -19,44 +18,50 @@ from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from kvtui.api.models import Namespace
-from kvtui.core.filters import Filter, FilterError, read_filter, search
-from kvtui.core.keys import SORTS, KeyTable, Marks, carry_marks, sorted_rows
+from kvtui.core.arrangement import Arrangement, Found, Job
+from kvtui.core.filters import FilterError, read_filter
+from kvtui.core.keys import KeyTable, Marks, carry_marks
 from kvtui.core.listing import Listing
 from kvtui.ui.bindings import quiet, verb
 from kvtui.ui.keylist import KeyList
+from kvtui.ui.panes.keystate import Doing, Facts, empty_words, state_words, title_words
 from kvtui.ui.present import safe_content
 
 REST_S = 0.2
 """How long the cursor stays on a key before its value is asked for: paging through keys asks for none."""
 
-CHANGED_S = 0.25
-"""How often the pane tells of growth while pages stream in."""
+GROWTH_S = 0.25
+"""How often growth is shown while pages stream in."""
 
-ARROWS = ("", " ▾", " · by expiry")
+TITLE_S = 1.0
+"""How often the title is: it costs a repaint of the pane, some 9 KB over SSH."""
+
+BARREN_MOST = 5
+"""Pages without a key that are passed over unasked; each is a request."""
 
 
 class KeysPane(Vertical):
     """The middle pane."""
 
     BINDINGS = [
+        verb("enter", "open", "open", "keys.open", "Go to the entry under the cursor."),
         verb("slash", "filter", "filter", "keys.filter", "Show loaded keys with this text; ~regex, !not."),
         verb("p", "prefix", "prefix", "keys.prefix", "List only keys that begin with this."),
-        verb("L", "load_more", "next page", "keys.more", "Load the next page of keys."),
-        quiet("ctrl+l", "load_all", "Load all", "keys.all", "Load every page, a request each; esc stops."),
-        quiet("s", "sort", "Sort", "keys.sort", "By name, from the end, or what expires first."),
         verb("space", "mark", "mark", "keys.mark", "Mark this key, and go down."),
+        verb("s", "sort", "sort", "keys.sort", "By name, from the last name, or by what expires first."),
+        quiet("L", "load_more", "Next page", "keys.more", "Load the next page, or try again what failed."),
+        quiet("ctrl+l", "load_all", "Load all", "keys.all", "Load every page, a request each; again stops."),
         quiet("v", "mark_range", "Mark range", "keys.mark_range", "Mark from the last marked key to here."),
-        quiet("M", "mark_all", "Mark all", "keys.mark_all", "Mark every key that the filter shows."),
+        quiet("M", "mark_all", "Mark all", "keys.mark_all", "Mark every loaded key that the filter shows."),
         quiet("U", "unmark_all", "Unmark all", "keys.unmark_all", "Unmark every key."),
         quiet("R", "refresh_keys", "Refresh", "keys.refresh", "List again; the cursor stays on its key."),
-        quiet("enter", "open", "Open", "keys.open", "Go to the entry under the cursor."),
         quiet("j,down", "move(1)", "Down", "keys.down", "Next key."),
         quiet("k,up", "move(-1)", "Up", "keys.up", "The key before."),
         quiet("ctrl+d,pagedown", "page(1)", "Page down", "keys.page_down", "One page down."),
         quiet("ctrl+u,pageup", "page(-1)", "Page up", "keys.page_up", "One page up."),
         quiet("g,home", "top", "Top", "keys.top", "First key."),
         quiet("G,end", "bottom", "Bottom", "keys.bottom", "Last key that is loaded."),
-        quiet("escape", "leave", "Leave", "keys.leave", "Leave an input; stop loading; clear filter, marks."),
+        quiet("escape", "leave", "Leave", "keys.leave", "Leave an input; stop; clear the filter, the marks."),
     ]  # fmt: skip
 
     class Rested(Message):
@@ -66,8 +71,12 @@ class KeysPane(Vertical):
             super().__init__()
             self.name = name
 
-    class Opened(Rested):
+    class Opened(Message):
         """A key is to be looked at."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
 
     class PrefixWanted(Message):
         """Another prefix of the same namespace is to be listed."""
@@ -79,40 +88,57 @@ class KeysPane(Vertical):
     class Changed(Message):
         """The listing has grown, or its state has changed."""
 
-    def __init__(self, make_listing: Callable[[Namespace, str], Listing]) -> None:
+    class Arranged(Message, bubble=False):
+        """From the thread that filters and sorts: what it has found, or why it gave up."""
+
+        def __init__(self, job: Job, found: Found | None, problem: str = "") -> None:
+            super().__init__()
+            self.job = job
+            self.found = found
+            self.problem = problem
+
+    def __init__(
+        self,
+        make_listing: Callable[[Namespace, str], Listing],
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__(id="keys", classes="pane")
         self._make_listing = make_listing
+        self._clock = clock
         self._place: tuple[Namespace, str] | None = None
         self.listing: Listing | None = None
         self.marks = Marks()
         self._anchor: int | None = None
-        self._filter: Filter | None = None
-        self._problem = ""
-        self._hits: array[int] | None = None
-        self._looked_at = 0
-        self._sort = SORTS[0]
+        self._arrangement: Arrangement | None = None
+        self._arranging = False
+        self._doing = Doing.NOTHING
+        self._barren = 0
+        self._note = ""
         self._resting: Timer | None = None
-        self._telling: Timer | None = None
-        self._loading = False
-        self._said = ""
+        self._growing: Timer | None = None
+        self._titled = 0.0
+        self.status = ""
 
     def compose(self) -> ComposeResult:
         yield Input(id="prefix-input", placeholder="keys that begin with", classes="line-input", compact=True)
         yield Input(id="filter-input", placeholder="text  ~regex  !not", classes="line-input", compact=True)
-        yield KeyList()
-        yield Static(id="keys-state", classes="state-line")
+        yield KeyList(self._clock)
+        yield Static(id="keys-state", classes="state-line", markup=False)
 
     def on_mount(self) -> None:
-        self._show_state()
+        self.query_one("#prefix-input").display = self.query_one("#filter-input").display = False
+        self._say()
 
     @property
     def list(self) -> KeyList:
         """The list itself."""
         return self.query_one(KeyList)
 
-    def focus_list(self) -> None:
-        """Give the list the keyboard."""
-        self.list.focus()
+    def focus_inside(self) -> None:
+        """Give the list the keyboard, at once: the next key may be here already."""
+        self.list.hold()
+        self.screen.set_focus(self.list)
 
     @property
     def name_at_cursor(self) -> str | None:
@@ -122,165 +148,194 @@ class KeysPane(Vertical):
 
     # Loading
 
-    def show(self, namespace: Namespace, prefix: str = "") -> None:
-        """Begin a fresh listing of a place; what belonged to the last one goes."""
-        self._place = (namespace, prefix)
+    def show(self, namespace: Namespace | None, prefix: str = "") -> None:
+        """Begin a fresh listing of a place; what belonged to the last one goes. None shows no place."""
+        self._place = (namespace, prefix) if namespace else None
         self._close_filter()
-        self._adopt(self._make_listing(namespace, prefix), Marks())
-        self._load()
+        self.query_one("#prefix-input").display = False
+        self._adopt(self._make_listing(namespace, prefix) if namespace else None, Marks())
+        if self.listing:
+            self._load()
 
-    def _adopt(self, listing: Listing, marks: Marks) -> None:
+    def _adopt(self, listing: Listing | None, marks: Marks, row: int = 0) -> None:
         """Show another listing. Whatever still works for the last one is cancelled."""
         self.workers.cancel_node(self)
-        self._loading = False
+        self._doing, self._arranging, self._note, self._barren = Doing.NOTHING, False, "", 0
         self.listing, self.marks, self._anchor = listing, marks, None
-        self._hits, self._looked_at = None, 0
-        self.list.show(listing.table, marks)
-        self._tell()
+        before = self._arrangement
+        table = listing.table if listing else KeyTable()
+        self._arrangement = Arrangement(table)
+        self.list.show(table, marks, row)
+        if before is not None and self._filter_open:
+            self._arrangement.set_filter(before.filter)
+        if before is not None and listing is not None:
+            self._arrangement.sort = before.sort
+        self._arrange()
+        self._rest()
+        self._show_growth()
 
     @work(exclusive=True, group="load")
     async def _load(self, *, everything: bool = False) -> None:
         """Load the next page, or all that are left."""
-        if (listing := self.listing) is None or listing.state == "complete":
+        listing = self.listing
+        if listing is None or listing.state == "complete":
             return
-        self._loading = True
+        self._doing = Doing.LOADING_ALL if everything else Doing.LOADING
+        self._note = ""
+        self._say()
         try:
-            while True:
-                self._show_state()
-                await listing.load_page()
-                self._page_came()
-                if not everything or listing.state != "more":
-                    break
+            if everything:
+                await listing.load_all(lambda: self._page_came(listing))
+            else:
+                self._barren = 0 if await listing.load_page() else self._barren + 1
         finally:
             if listing is self.listing:
-                self._loading = False
-                self._loaded()
-
-    def _page_came(self) -> None:
-        """New rows are shown as they come, where the order of the view allows it."""
-        had_none = self.list.row is None
-        if self._in_listing_order:
-            if self._filter is not None:
-                self._look_at_new_rows()
-            self.list.grown()
-        if had_none:
-            self._rest()
-        self._tell()
-
-    def _loaded(self) -> None:
-        """Loading has stopped for now."""
-        if not self._in_listing_order:
-            self._arrange()
-        self._tell()
+                self._doing = Doing.NOTHING
+                self._show_growth()
         self._load_near_end()
 
+    def _page_came(self, listing: Listing) -> None:
+        """Pages stream in: what they bring is shown a few times a second."""
+        if listing is self.listing and self._growing is None:
+            self._growing = self.set_timer(GROWTH_S, self._show_growth)
+
+    def _show_growth(self) -> None:
+        """Show the rows that have come, and tell the screen."""
+        if self._growing is not None:
+            self._growing.stop()
+            self._growing = None
+        if self._arrangement is not None:
+            was_empty = self.list.row is None
+            if self._arrangement.plain:
+                self.list.grown()
+            elif self._arrangement.behind and not self._arranging:
+                self._arrange()
+            if was_empty:
+                self._rest()
+        self._say()
+        self.post_message(self.Changed())
+
     def _load_near_end(self) -> None:
-        """Load on when the cursor comes near the end; not for a filter, which could ask for every page."""
-        if self._loading or self._filter is not None or not self._in_listing_order:
+        """Load on when the end comes near; not under a filter or a sort, where an end says nothing."""
+        listing = self.listing
+        if listing is None or listing.state != "more" or self._doing is not Doing.NOTHING:
             return
-        near = len(self.list) - self.list.cursor < 2 * self.list.page()
-        if near and self.listing is not None and self.listing.state == "more":
+        if self._arrangement is None or not self._arrangement.plain or self._barren >= BARREN_MOST:
+            return
+        keys = self.list
+        if len(keys) - max(keys.cursor, keys.last_in_sight) < 2 * keys.page():
             self._load()
 
     def action_load_more(self) -> None:
         """Load one page, or try again where loading failed."""
-        if not self._loading:
+        if self._doing is Doing.NOTHING:
+            self._barren = 0
             self._load()
 
     def action_load_all(self) -> None:
-        """Load all that is left."""
-        self._load(everything=True)
+        """Load all that is left; again, to stop it."""
+        if self._doing is Doing.LOADING_ALL:
+            self._stop()
+        elif self._doing is not Doing.REFRESHING:
+            self._load(everything=True)
+
+    def _stop(self) -> None:
+        """Stop loading. What is loaded stays, and loading can go on from there."""
+        self.workers.cancel_group(self, "load")
 
     @work(exclusive=True, group="load")
     async def action_refresh_keys(self) -> None:
-        """List anew, as far as the key under the cursor, and only then show it in place of the old."""
-        if self.listing is None or self._place is None:
+        """List anew, as far as is needed, and only then show it in place of the old."""
+        old = self.listing
+        if old is None or self._place is None:
             return
-        old, name = self.listing, self.name_at_cursor
+        if not len(old.table):
+            self.show(*self._place)
+            return
         fresh = self._make_listing(*self._place)
-        self._loading = True
-        self._show_state()
+        self._doing, self._note = Doing.REFRESHING, ""
+        wanted = self._last_wanted(old)
         try:
-            await fresh.load_page()
-            while fresh.state == "more" and (
-                len(fresh.table) < len(old.table) or not _reaches(fresh.table, name)
-            ):
+            while True:
+                self._say(fresh)
                 await fresh.load_page()
-                self._show_state(f"refreshing · {len(fresh.table):,} keys")
+                reached = len(fresh.table) > 0 and fresh.table.names[-1] >= wanted
+                if fresh.state != "more" or reached:
+                    break
         finally:
-            self._loading = False
-            self._show_state()
-        if fresh.error is not None and not len(fresh.table):
-            old.state, old.error = "failed", fresh.error  # the old rows stay: better old than none
-            self._tell()
+            if old is self.listing:
+                self._doing = Doing.NOTHING
+                self._say()
+        if fresh.error is not None:
+            self._note = f"Refresh failed: {fresh.error.message} The list is as it was · R tries again"
+            self._say()
             return
-        marks = Marks()
-        marks.add(carry_marks(self.marks, old.table, fresh.table))
-        self._adopt(fresh, marks)
-        if name is not None:
-            self.list.move_to(bisect_left(fresh.table.names, name))
-        if self._filter is not None or not self._in_listing_order:
-            self._arrange()
-        self._rest()
+        name = self.name_at_cursor
+        self._adopt(fresh, carry_marks(self.marks, old.table, fresh.table), fresh.table.row_from(name or ""))
+
+    def _last_wanted(self, old: Listing) -> str:
+        """How far a refresh has to come: past the cursor, what is in sight, and the last mark."""
+        rows = [*self.list.rows(self.list.cursor, self.list.last_in_sight), *self.marks]
+        return max((old.table.names[row] for row in rows), default="")
 
     # Filter and sort
 
-    @property
-    def _in_listing_order(self) -> bool:
-        return self._sort == SORTS[0]
-
-    @work(exclusive=True, group="arrange", thread=True)
-    def _arrange(self, within: array[int] | None = None) -> None:
-        """Filter and sort in a thread, and show hits as they are found. `within`: older hits to narrow."""
-        worker, listing, wanted, sort = get_current_worker(), self.listing, self._filter, self._sort
-        if listing is None:
+    def _arrange(self) -> None:
+        """Bring the view up to date: at once where that takes no time, else in a thread."""
+        if (arrangement := self._arrangement) is None:
             return
-        seen = len(listing.table)
+        self.workers.cancel_group(self, "arrange")
+        self._arranging = False
+        if arrangement.plain:
+            arrangement.view = None
+            self._show_view()
+        elif (job := arrangement.job()).small:
+            job.run(self._take)
+        else:
+            self._arranging = True
+            self._arrange_beside(job)
+            self._say()
 
-        def publish(hits: array[int] | None, *, done: bool) -> None:
-            if not worker.is_cancelled:
-                self.app.call_from_thread(self._show_hits, listing, hits, seen if done else None)
+    @work(group="arrange", thread=True)
+    def _arrange_beside(self, job: Job) -> None:
+        worker = get_current_worker()
+        try:
+            job.run(lambda found: self._post(worker.is_cancelled, job, found), lambda: worker.is_cancelled)
+        except FilterError as error:
+            self._post(worker.is_cancelled, job, None, str(error))
 
-        rows: array[int] | None = None
-        if wanted is not None:
-            found: list[array[int]] = []
+    def _post(self, cancelled: bool, job: Job, found: Found | None, problem: str = "") -> None:
+        if not cancelled:
+            self.post_message(self.Arranged(job, found, problem))
 
-            def collect(hits: array[int]) -> None:
-                found[:] = [hits]
-                if sort == SORTS[0]:
-                    publish(hits, done=False)
-
-            search(listing.table.names[:seen], within, wanted, collect, lambda: worker.is_cancelled)
-            if worker.is_cancelled or not found:
-                return
-            rows = found[0]
-        if sort != SORTS[0]:
-            rows = sorted_rows(listing.table, range(seen) if rows is None else rows, sort)
-        publish(rows, done=True)
-
-    def _show_hits(self, listing: Listing, hits: array[int] | None, seen: int | None) -> None:
-        if listing is not self.listing:
+    @on(Arranged)
+    def _arranged(self, event: Arranged) -> None:
+        arrangement, job = self._arrangement, event.job
+        if arrangement is None or job.table is not arrangement.table or job.filter is not arrangement.filter:
             return
-        self._hits = hits
-        self._looked_at = seen if seen is not None else -1
-        if self._filter is not None and self._in_listing_order and seen is not None:
-            self._look_at_new_rows()
-        self.list.put_in_order(self._hits, ARROWS[SORTS.index(self._sort)])
-        self._show_state()
+        if event.found is None:
+            self._arranging, self._note = False, event.problem
+            self._say()
+        elif arrangement.sort == job.sort:
+            self._arranging = event.found.covered < job.end
+            self._take(event.found)
+            if not self._arranging and arrangement.behind:
+                self._arrange()
 
-    def _look_at_new_rows(self) -> None:
-        """Filter the rows that came after the search: a page of them takes less than a millisecond."""
-        if self.listing is None or self._filter is None or self._hits is None or self._looked_at < 0:
-            return
-        names = self.listing.table.names
-        fresh = range(self._looked_at, len(names))
-        self._hits.extend([row for row in fresh if self._filter.matches(names[row])])
-        self._looked_at = len(names)
+    def _take(self, found: Found) -> None:
+        if self._arrangement is not None and self._arrangement.take(found):
+            self._show_view()
+
+    def _show_view(self) -> None:
+        if self._arrangement is not None:
+            self.list.put_in_order(self._arrangement.view, self._arrangement.sort)
+        self._say()
 
     def action_sort(self) -> None:
         """Go to the next order."""
-        self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
-        self._arrange()
+        if self._arrangement is not None:
+            self._arrangement.next_sort()
+            self._arrange()
 
     def action_filter(self) -> None:
         """Open the filter line."""
@@ -295,41 +350,43 @@ class KeysPane(Vertical):
 
     def _open_line(self, selector: str) -> Input:
         line = self.query_one(selector, Input)
-        line.add_class("open")
-        line.focus()
+        line.display = True
+        self.screen.set_focus(line)
         return line
 
-    @on(Input.Changed, "#filter-input")
-    def _filter_typed(self, event: Input.Changed) -> None:
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        older, hits = self._filter, self._hits
-        try:
-            self._filter, self._problem = read_filter(event.value), ""
-        except FilterError as error:
-            self._problem = str(error)
-            self._show_state()
+        if event.input.id != "filter-input" or self._arrangement is None:
             return
-        narrower = older is not None and self._filter is not None and self._filter.narrows(older)
-        whole = self.listing is not None and self._looked_at == len(self.listing.table)
-        self._arrange(hits if narrower and whole and self._in_listing_order else None)
+        try:
+            wanted, self._note = read_filter(event.value), ""
+        except FilterError as error:
+            self._note = str(error)
+            self._say()
+            return
+        self._arrangement.set_filter(wanted)
+        self._arrange()
 
-    @on(Input.Submitted, "#filter-input")
-    def _filter_entered(self, event: Input.Submitted) -> None:
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        self.focus_list()
-
-    @on(Input.Submitted, "#prefix-input")
-    def _prefix_entered(self, event: Input.Submitted) -> None:
-        event.stop()
-        event.input.remove_class("open")
-        self.post_message(self.PrefixWanted(event.value))
+        if event.input.id == "prefix-input":
+            event.input.display = False
+            self.post_message(self.PrefixWanted(event.value))
+        elif not event.value:
+            self._close_filter()
+        self.focus_inside()
 
     def _close_filter(self) -> None:
         line = self.query_one("#filter-input", Input)
         with self.prevent(Input.Changed):
             line.value = ""
-        line.remove_class("open")
-        self._filter, self._problem = None, ""
+        line.display = False
+        self._note = ""
+        if self._arrangement is not None:
+            self._arrangement.set_filter(None)
+            self._arrange()
 
     # Marks
 
@@ -337,40 +394,47 @@ class KeysPane(Vertical):
         """Mark the key under the cursor, or unmark it, and go down."""
         if (row := self.list.row) is not None:
             self.marks.toggle(row)
-            self._anchor = self.list.cursor
+            self._anchor = row
             self.list.redraw(self.list.cursor)
             self.list.move_to(self.list.cursor + 1)
-            self._show_state()
+            self._say()
 
     def action_mark_range(self) -> None:
         """Mark from the key that was marked last to the cursor."""
-        if self.list.row is None:
+        if (row := self.list.row) is None:
             return
-        ends = sorted((self._anchor if self._anchor is not None else self.list.cursor, self.list.cursor))
-        self._mark(range(ends[0], min(ends[1] + 1, len(self.list))))
+        anchor = None if self._anchor is None else self.list.position_of(self._anchor)
+        start, end = sorted((self.list.cursor if anchor is None else anchor, self.list.cursor))
+        self._anchor = row
+        self._mark(start, end + 1)
 
     def action_mark_all(self) -> None:
-        """Mark all that the filter shows."""
-        self._mark(range(len(self.list)))
+        """Mark all that the filter shows, as far as it is loaded."""
+        self._note = ""
+        if self.listing is not None and self.listing.state != "complete":
+            self._note = "Only loaded keys are marked, and there are more · ctrl+l loads all"
+        self._mark(0, len(self.list))
 
-    def _mark(self, positions: range) -> None:
-        self.marks.add(map(self.list.row_at, positions))
+    def _mark(self, start: int, end: int) -> None:
+        self.marks.add(self.list.rows(start, end))
         self.list.refresh()
-        self._show_state()
+        self._say()
 
     def action_unmark_all(self) -> None:
         """Unmark all."""
         self.marks.clear()
-        self._anchor = None
+        self._anchor, self._note = None, ""
         self.list.refresh()
-        self._show_state()
+        self._say()
 
     # Moving
 
     def action_move(self, step: int) -> None:
-        """Move the cursor by some keys."""
-        self.focus_list()
-        self.list.move_to(self.list.cursor + step)
+        """Move the cursor by some keys; from an input, go to the list first."""
+        if self._in_a_line:
+            self.focus_inside()
+        else:
+            self.list.move_to(self.list.cursor + step)
 
     def action_page(self, pages: int) -> None:
         """Move the cursor by some pages."""
@@ -410,78 +474,66 @@ class KeysPane(Vertical):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Esc is the pane's own only while there is something to leave."""
-        return action != "leave" or self._in_a_line or self._loading or self._filtered or len(self.marks) > 0
+        return (
+            action != "leave"
+            or self._in_a_line
+            or self._stoppable
+            or self._filter_open
+            or len(self.marks) > 0
+        )
 
     @property
     def _in_a_line(self) -> bool:
         return any(line.has_focus for line in self.query(Input))
 
     @property
-    def _filtered(self) -> bool:
-        return self.query_one("#filter-input", Input).has_class("open")
+    def _stoppable(self) -> bool:
+        return self._doing in (Doing.LOADING_ALL, Doing.REFRESHING)
+
+    @property
+    def _filter_open(self) -> bool:
+        return self.query_one("#filter-input").display
 
     def action_leave(self) -> None:
         """Leave the innermost thing there is."""
         if self._in_a_line:
-            self.query_one("#prefix-input").remove_class("open")
+            self.query_one("#prefix-input").display = False
             if not self.query_one("#filter-input", Input).value:
                 self._close_filter()
-            self.focus_list()
-        elif self._loading:
-            self.workers.cancel_group(self, "load")
-        elif self._filtered:
+            self.focus_inside()
+        elif self._stoppable:
+            self._stop()
+        elif self._filter_open:
+            self.list.hold()
             self._close_filter()
-            self._arrange()
         else:
             self.action_unmark_all()
 
     # Words
 
-    def _tell(self) -> None:
-        """Show the state, and tell the screen of the growth, a few times a second at most."""
-        self._show_state()
-        if self._telling is None:
-            self._telling = self.set_timer(CHANGED_S, self._tell_now)
-
-    def _tell_now(self) -> None:
-        self._telling = None
-        self.post_message(self.Changed())
-
-    def _show_state(self, words: str = "") -> None:
-        if (listing := self.listing) is None:
-            self._say("Keys", "Choose a namespace: enter lists its keys.")
-            return
-        count = f"{len(listing.table):,}{'' if listing.state == 'complete' else '+'}"
-        prefix = self._place[1] if self._place else ""
-        marked = f" · {len(self.marks):,} marked" if self.marks else ""
-        self._say(
-            f"Keys  {prefix + '*  ' if prefix else ''}{count}{marked}", words or self._state_words(listing)
+    def _say(self, fresh: Listing | None = None) -> None:
+        """Bring the title, the state line and the words of an empty list up to date."""
+        arrangement = self._arrangement
+        facts = Facts(
+            self.listing,
+            self._place[1] if self._place else "",
+            len(self.list) if arrangement is not None and arrangement.filter is not None else None,
+            len(self.marks),
+            self._doing,
+            self._arranging,
+            self._note,
+            fresh,
         )
+        self.list.say_if_empty(*empty_words(facts))
+        if (words := state_words(facts)) != self.status:
+            self.status = words
+            self.query_one("#keys-state", Static).update(safe_content(words), layout=False)
+        now = time.monotonic()
+        if self._doing is not Doing.LOADING_ALL or now - self._titled > TITLE_S:
+            self._titled = now
+            self._show_title(title_words(facts))
 
-    def _state_words(self, listing: Listing) -> str:
-        if self._problem:
-            return f"This filter cannot be understood: {self._problem}"
-        loaded = f"{len(listing.table):,} keys"
-        if self._filter is not None:
-            loaded = f"{len(self.list):,} of {loaded} pass"
-        if self._loading:
-            return f"● loading page {listing.pages + 1} · {loaded} · esc stops"
-        if listing.state == "failed" and listing.error is not None:
-            return f"✗ {listing.error.message} {loaded} kept · L tries again"
-        if listing.state == "complete":
-            if not len(listing.table):
-                return "No keys here · p lists another prefix"
-            return f"{loaded} · complete" + (" · esc clears the filter" if self._filter else "")
-        return f"{loaded} · L next page · ctrl+l all"
-
-    def _say(self, title: str, words: str) -> None:
-        self.border_title = safe_content(title)
-        state = self.query_one("#keys-state", Static)
-        if words != self._said:
-            self._said = words
-            state.update(safe_content(words))
-
-
-def _reaches(table: KeyTable, name: str | None) -> bool:
-    """Whether a listing in order has come as far as a name."""
-    return name is None or (len(table) > 0 and table.names[-1] >= name)
+    def _show_title(self, words: str) -> None:
+        title = safe_content(words)
+        if title.markup != self.border_title:
+            self.border_title = title

@@ -50,7 +50,7 @@ class NamespaceTree(Tree[Node]):
     ]
 
     def __init__(self) -> None:
-        super().__init__("", id="tree")
+        super().__init__("")
         self.show_root = False
         self.auto_expand = False
         self.guide_depth = 2
@@ -91,17 +91,21 @@ class NamespacesPane(Vertical, inherit_bindings=False):
             self.place = place
 
     def __init__(self) -> None:
-        super().__init__(id="namespaces", classes="pane")
+        super().__init__(id="tree", classes="pane")
         self.border_title = "Namespaces"
         self._branches: Sequence[tuple[Account, Sequence[Namespace]]] = ()
         self._listing: tuple[Place, Listing] | None = None
         self._lines: dict[Place, TreeNode[Node]] = {}
         self._levels: dict[str, Level] = {}
+        self._aim: Place | None = None
 
     def compose(self) -> ComposeResult:
         yield Input(placeholder="filter titles", classes="line-input", compact=True)
         yield Static(classes="note")
         yield NamespaceTree()
+
+    def on_mount(self) -> None:
+        self.query_one(Input).display = self.query_one(".note").display = False
 
     @property
     def tree_view(self) -> NamespaceTree:
@@ -118,15 +122,15 @@ class NamespacesPane(Vertical, inherit_bindings=False):
         """All namespaces that are known, whatever the filter shows."""
         return [namespace for _account, found in self._branches for namespace in found]
 
-    def focus_tree(self) -> None:
-        """Give the tree the keyboard."""
-        self.tree_view.focus()
+    def focus_inside(self) -> None:
+        """Give the tree the keyboard, at once: the next key may be here already."""
+        self.screen.set_focus(self.tree_view)
 
     def say(self, words: str) -> None:
         """Show a few words in place of the tree's first lines; none to take them away."""
         note = self.query_one(".note", Static)
         note.update(safe_content(words))
-        note.set_class(bool(words), "open")
+        note.display = bool(words)
 
     def fill(self, branches: Sequence[tuple[Account, Sequence[Namespace]]]) -> None:
         """Show these accounts and their namespaces, in place of what was shown."""
@@ -156,7 +160,16 @@ class NamespacesPane(Vertical, inherit_bindings=False):
 
     def point_at(self, place: Place) -> None:
         """Move the cursor to a place, or to its namespace where the place is not shown."""
-        node = self._lines.get(place) or self._lines.get(Place(place.namespace))
+        self._aim = place
+        # The tree numbers its lines when it is next drawn.
+        self.call_after_refresh(self._take_aim)
+
+    def _take_aim(self) -> None:
+        if self._aim is None:
+            return
+        node = self._lines.get(self._aim) or self._lines.get(Place(self._aim.namespace))
+        if node is None and self._lines:
+            node = next(iter(self._lines.values()))
         if node is not None:
             self.tree_view.move_cursor(node)
 
@@ -180,14 +193,9 @@ class NamespacesPane(Vertical, inherit_bindings=False):
         if self._listing:
             self.count(*self._listing)
         tree.root.expand()
-        # The tree numbers its lines when it is next drawn.
-        self.call_after_refresh(self._restore_cursor, at)
-
-    def _restore_cursor(self, at: Node | None) -> None:
-        if isinstance(at, Place):
-            self.point_at(at)
-        elif self._lines and self.tree_view.cursor_line <= 0:
-            self.tree_view.move_cursor(next(iter(self._lines.values())))
+        first = next(iter(self._lines), None)
+        if (place := at if isinstance(at, Place) else first) is not None:
+            self.point_at(place)
 
     def _add(self, parent: TreeNode[Node], place: Place, label: Text, *, below: bool) -> TreeNode[Node]:
         node = parent.add(label, place, allow_expand=below)
@@ -257,22 +265,22 @@ class NamespacesPane(Vertical, inherit_bindings=False):
     def action_filter(self) -> None:
         """Open the filter line."""
         line = self.query_one(Input)
-        line.add_class("open")
-        line.focus()
+        line.display = True
+        self.screen.set_focus(line)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Esc is the pane's own only while there is a filter to leave."""
-        return action != "clear_filter" or self.query_one(Input).has_class("open")
+        return action != "clear_filter" or self.query_one(Input).display
 
     def action_clear_filter(self) -> None:
         """Leave the filter line, or clear it when it was left."""
         line = self.query_one(Input)
         if line.has_focus and line.value:
-            self.focus_tree()
+            self.focus_inside()
             return
         line.value = ""
-        line.remove_class("open")
-        self.focus_tree()
+        line.display = False
+        self.focus_inside()
 
     @on(Input.Changed)
     def _filter_changed(self, event: Input.Changed) -> None:
@@ -282,7 +290,7 @@ class NamespacesPane(Vertical, inherit_bindings=False):
     @on(Input.Submitted)
     def _filter_entered(self, event: Input.Submitted) -> None:
         event.stop()
-        self.focus_tree()
+        self.focus_inside()
 
 
 def _own_name(place: Place) -> str:
