@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,15 +37,77 @@ PATIENCE_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A picture. Its story alternates: `see TEXT` waits until that is on the screen, `press KEYS` presses."""
+    """A picture: how the program is started, and what happens until it is taken, a step a line.
+
+    `see TEXT` waits until that is on the screen, `type TEXT` types, `press KEYS` presses; `j*3` is three times j.
+    """
 
     name: str
     columns: int
     rows: int
-    story: tuple[str, ...]
+    start: str
+    story: str
 
 
-SCENES: tuple[Scene, ...] = ()
+SCENES = (
+    Scene(
+        "browse",
+        120,
+        36,
+        "--namespace sessions",
+        """
+        see lock:order
+        press ctrl+l
+        see user:  1,200
+        press 1 j*4 enter
+        see user:1015
+        press j*14
+        see "qty": 3
+        press y
+        see Sent
+        """,
+    ),
+    Scene(
+        "filter",
+        120,
+        30,
+        "--namespace cache --prefix page/",
+        """
+        see 1,000
+        press ctrl+l
+        see complete
+        press slash
+        type checkout
+        press enter j space*3
+        see Rendered
+        """,
+    ),
+    Scene("hex", 120, 30, "--namespace cache --prefix image/", "see IHDR"),
+    Scene(
+        "hostile",
+        120,
+        30,
+        "--namespace content --prefix hostile:",
+        """
+        see complete
+        press j*5
+        see admin
+        """,
+    ),
+    Scene(
+        "help",
+        100,
+        36,
+        "--namespace flags",
+        """
+        see complete
+        press question_mark
+        see Help
+        """,
+    ),
+    Scene("80x24", 80, 24, "--namespace flags --prefix prod:", "see rollout"),
+    Scene("40x12", 40, 12, "--namespace flags --prefix prod:", "see complete"),
+)
 
 
 def main(names: list[str]) -> int:
@@ -76,17 +139,28 @@ async def play(scene: Scene) -> str:
     from kvtui.ui.start import Start
 
     with ExitStack() as closing:
-        settings = config.read(cli.parser().parse_args(["--demo"]), {})
-        app = KvtuiApp(cli.ways(settings, closing), Start(), environ={})
+        settings = config.read(cli.parser().parse_args(["--demo", *scene.start.split()]), {})
+        start = Start(settings.namespace, settings.prefix)
+        app = KvtuiApp(cli.ways(settings, closing), start, environ={})
         async with app.run_test(size=(scene.columns, scene.rows)) as pilot:
-            for step in scene.story:
-                verb, _, rest = step.partition(" ")
-                if verb == "see":
-                    await seen(pilot, rest)
-                else:
-                    await pilot.press(*rest.split())
+            for step in scene.story.strip().splitlines():
+                verb, _, rest = step.strip().partition(" ")
+                match verb:
+                    case "see":
+                        await seen(pilot, rest)
+                    case "type":
+                        await pilot.press(*rest)
+                    case _:
+                        await pilot.press(*keys(rest))
             await pilot.pause()
             return app.export_screenshot(title="kvtui")
+
+
+def keys(words: str) -> Iterator[str]:
+    """The keys that words stand for: `g j*2` is g, j, j."""
+    for word in words.split():
+        key, _, times = word.partition("*")
+        yield from [key] * int(times or 1)
 
 
 async def seen(pilot: Pilot[Any], text: str) -> None:
@@ -108,6 +182,7 @@ def to_png(svg: str, path: Path, chromium: str) -> None:
     """Draw a vector picture with a browser, the one converter that keeps every cell in its place."""
     # The font is the installed one: what the picture would fetch from the network is taken out.
     svg = re.sub(r"@font-face\s*\{.*?\}", "", svg, flags=re.DOTALL)
+    svg = svg.replace("</style>", "text { font-variant-ligatures: none; }</style>", 1)
     box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
     assert box, "Textual's export has a viewBox"
     width, height = (round(float(side)) for side in box.groups())

@@ -44,7 +44,7 @@ class Job:
         rows = self.end if self.sort != BY_NAME else self.end - self.covered + len(self.candidates)
         return rows <= SLICE and not (self.filter and self.filter.regex)
 
-    def run(self, publish: Callable[[Found], None], cancelled: Callable[[], bool] = lambda: False) -> None:
+    def run(self, publish: Callable[[Found], object], cancelled: Callable[[], bool] = lambda: False) -> None:
         """Publish what is found, growing, and the whole at the end. Raises FilterError."""
         hits, end = self.hits[:], self.end
 

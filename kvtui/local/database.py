@@ -92,6 +92,9 @@ def _said_kindly(table: Path) -> Iterator[None]:
         raise StateUnreadable(_sentence(table, str(problem))) from problem
     except sqlite3.DatabaseError as problem:
         raise StateUnreadable(f"{table} is not a database that wrangler made ({problem}).") from problem
+    except OSError as problem:
+        where = problem.filename or table
+        raise StateUnreadable(f"{where} could not be used: {problem.strerror or problem}.") from problem
 
 
 def _sentence(table: Path, problem: str) -> str:
@@ -99,7 +102,7 @@ def _sentence(table: Path, problem: str) -> str:
         return f"Another program is writing to {table} and does not finish. Try again in a moment."
     if "readonly" in problem or "unable to open" in problem:
         return (
-            f"{table} lies in a folder that you may not write to, and SQLite cannot open it so ({problem}). "
+            f"{table} or its folder may not be written by you, and so SQLite cannot use it ({problem}). "
             "Copy the state folder to a place of your own and open that."
         )
     return f"{table} could not be used: {problem}."

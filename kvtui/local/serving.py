@@ -36,6 +36,8 @@ def serve(
 
     `announce` hears the base URL and the account id as soon as the server listens.
     """
+    if not 0 <= port <= 65535:
+        return _complain(f"{port} is no port: ports go from 1 to 65535, and 0 takes a free one.", WRONG)
     bracketed = f"[{host}]" if ":" in host else host
     if not is_loopback(bracketed):
         return _complain(f"{host} is not this machine alone, so nothing was opened. Use 127.0.0.1.", WRONG)
@@ -46,7 +48,7 @@ def serve(
 
     try:
         listening = _listen(host, port)
-    except (OSError, OverflowError) as problem:
+    except OSError as problem:
         return _complain(_sentence(host, port, problem), FAILED)
 
     class Announcing(uvicorn.Server):
@@ -83,10 +85,10 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _sentence(host: str, port: int, problem: Exception) -> str:
-    if isinstance(problem, OSError) and problem.errno == errno.EADDRINUSE:
+def _sentence(host: str, port: int, problem: OSError) -> str:
+    if problem.errno == errno.EADDRINUSE:
         return f"Port {port} on {host} is taken, maybe by another `kvtui serve`. Name another with --port."
-    if isinstance(problem, OSError) and problem.errno == errno.EACCES:
+    if problem.errno == errno.EACCES:
         return f"Port {port} needs more rights than you have. Name one above 1023 with --port."
     return f"Port {port} on {host} could not be opened: {problem}."
 

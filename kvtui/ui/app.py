@@ -69,7 +69,7 @@ class KvtuiApp(App[None]):
         if way is None:
             self.exit()
         else:
-            self.switch_screen(self._browser(way))
+            self.push_screen(self._browser(way))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._control_filter]

@@ -38,7 +38,7 @@ Carry = Callable[[bytes, str], Awaitable[clipboard.Copied]]
 """Copies bytes as "text", as "base64" or to a "file"."""
 
 LEAST_SIZE = (40, 12)
-TOO_SMALL = "kvtui needs a terminal of at least 40×12."
+TOO_SMALL = "kvtui needs 40×12 cells."
 
 ALL_PANES_FROM = 60
 """Columns under which one pane shows at a time."""
@@ -141,7 +141,7 @@ class Browser(Screen[None]):
                 namespace = await self.store.find_namespace(self._start.namespace)
                 self.open(Place(namespace, self._start.prefix))
         except KVError as error:
-            tree.say(f"{error.message}\n{error.remedy}\n\nR tries again.")
+            tree.say(error.message, error.remedy, "", "R tries again.")
             self.say(error.message, "error")
 
     @on(NamespacesPane.RefreshWanted)

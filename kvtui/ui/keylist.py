@@ -209,6 +209,11 @@ class KeyList(ScrollView, can_focus=True, inherit_bindings=False):
             return 0
 
     @property
+    def _width(self) -> int:
+        """Cells of a line, the scroll bar aside."""
+        return self.scrollable_content_region.width
+
+    @property
     def _lines(self) -> int:
         """Rows of keys that fit on screen."""
         return max(self.size.height - HEADER, 1)
@@ -287,7 +292,7 @@ class KeyList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _count_down(self) -> None:
         """Draw again the countdowns that show something else by now: mostly none."""
-        width, expires, _metadata = columns(self.size.width)
+        width, expires, _metadata = columns(self._width)
         self._now = self._clock()
         in_sight: dict[int, str] = {}
         for line, row in enumerate(self._window(), HEADER):
@@ -307,7 +312,7 @@ class KeyList(ScrollView, can_focus=True, inherit_bindings=False):
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self._width
         looks = self._looks or self._look()
         position = y - HEADER + self.scroll_offset.y
         if y < HEADER:

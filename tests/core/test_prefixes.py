@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvtui.core.prefixes import DELIMITERS, GROUPS_MOST, Group, Level
+from kvtui.core.prefixes import DELIMITERS, GROUPS_MOST, PIECE, Group, Level, children
 
 NAMES = st.sets(st.text("ab:/é", min_size=1, max_size=8)).map(sorted)
 
@@ -36,3 +36,28 @@ def test_a_level_keeps_no_more_groups_than_a_tree_can_show() -> None:
     level = Level()
     level.grow([f"{number:05}:x" for number in range(GROUPS_MOST + 1)])
     assert (len(level.groups), level.full) == (GROUPS_MOST, True)
+
+
+@given(NAMES, st.sampled_from(["", "a:", "a/b:"]), st.sampled_from([(":",), ("::", "/"), ("ab",)]))
+def test_the_groups_below_a_prefix_by_any_delimiters(
+    names: list[str], prefix: str, delimiters: tuple[str, ...]
+) -> None:
+    counted: dict[str, int] = {}
+    for name in names:
+        cuts = [
+            name.find(mark, len(prefix)) + len(mark) for mark in delimiters if mark in name[len(prefix) :]
+        ]
+        if name.startswith(prefix) and cuts:
+            counted[name[: min(cuts)]] = counted.get(name[: min(cuts)], 0) + 1
+    assert {group.prefix: group.size for group in children(names, prefix, delimiters)} == counted
+
+
+def test_a_delimiter_far_into_a_large_group_is_found() -> None:
+    names = sorted([f"a:{number:06}" for number in range(PIECE * 5)] + ["a:002222:x", "b"])
+    assert children(names) == [Group("a:", PIECE * 5 + 1, True)]
+    assert children(names, "a:") == [Group("a:002222:", 1, False)]
+
+
+def test_no_names_and_unknown_prefixes_have_no_groups() -> None:
+    assert children([]) == []
+    assert children(["a:b"], "z") == []

@@ -31,7 +31,7 @@ def test_from_the_namespaces_to_the_copied_bytes(
     screen.type("user:471")
     screen.keys("Enter")
     screen.wait_gone("tmp:0")
-    screen.wait("user:4710", "user:4719")
+    screen.wait("user:4710", "user:4712")
 
     screen.keys("j", "Enter")
     screen.wait("admin")

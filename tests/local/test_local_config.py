@@ -21,7 +21,9 @@ JSONC = """\
     {"binding": "LOCAL_ONLY"},
     {"binding": "PREVIEW", "preview_id": "3333"}, // trailing comma follows
   ],
-  "env": {"staging": {"kv_namespaces": [{"binding": "SESSIONS", "id": "4444"}, {"binding": "SAME", "id": "1111"}],}},
+  "env": {
+    "staging": {"kv_namespaces": [{"binding": "SESSIONS", "id": "4444"}, {"binding": "SAME", "id": "1111"}],},
+  },
 }
 """
 
@@ -150,7 +152,7 @@ def test_a_persist_to_folder_is_found_and_its_namespaces_by_their_folders(tmp_pa
 def test_a_project_that_was_never_run_is_empty_and_stays_untouched(tmp_path: Path) -> None:
     (tmp_path / "wrangler.toml").write_text(TOML)
     state = open_state(tmp_path)
-    assert [namespace.title for namespace in state.namespaces()][0] == "CACHE"
+    assert state.namespaces()[0].title == "CACHE"
     assert not (tmp_path / ".wrangler").exists()
     state.pairs("5555").write([("k", Entry(b"v"))])
     assert (tmp_path / ".wrangler/state/v3/kv/5555/blobs").is_dir()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -17,8 +19,9 @@ from tests.local.kit import HOME, NOW, Clock, client_of, value_path
 
 
 @pytest.fixture
-def small(tmp_path: Path, clock: Clock) -> KVState:
-    return make_demo(tmp_path / "demo", now=NOW, clock=clock)
+def small(clock: Clock) -> Iterator[KVState]:
+    with TemporaryDirectory(prefix="kvtui-test-", dir=demo.quick_place()) as folder:
+        yield make_demo(Path(folder), now=NOW, clock=clock)
 
 
 def test_it_has_four_namespaces_and_some_5000_keys(small: KVState) -> None:
@@ -91,8 +94,3 @@ def test_it_holds_all_that_a_look_at_kv_may_meet() -> None:
     assert max(len(name.encode()) for name in names) == limits.KEY_BYTES
     for piece in ("\x1b[c", "[/]", "\u202e", "\u200b", "\n", "\x00", "a/../b", "%2F"):
         assert any(piece in name for name in names), piece
-
-
-def test_its_quick_place_is_a_folder_that_can_be_written(tmp_path: Path) -> None:
-    place = demo.quick_place()
-    assert place is None or Path(place).is_dir()

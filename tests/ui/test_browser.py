@@ -63,26 +63,26 @@ async def test_escape_leaves_one_thing_at_a_time(project: Path) -> None:
 
 
 async def test_y_copies_the_very_bytes_that_are_stored(project: Path, tmp_path: Path) -> None:
-    app = program(project, namespace="SESSIONS", prefix="user:4711", home=tmp_path)
+    app = program(project, namespace="SESSIONS", prefix="user:4711", home=tmp_path / "home")
     async with app.run_test(size=LARGE) as pilot:
         await shows(pilot, "admin")
         await pilot.press("y")
         foot = browser(pilot).query_one(FootLine)
         await until(pilot, lambda: foot.message.plain)
-        copies = [path for path in tmp_path.rglob("*") if path.is_file() and path.read_bytes() == SESSION]
+        copies = [path for path in (tmp_path / "home").rglob("*") if path.is_file() and path.read_bytes() == SESSION]
         assert len(copies) == 1, foot.message.plain
         assert copies[0].stat().st_mode & 0o777 == 0o600
 
 
 async def test_bytes_that_are_not_text_are_never_copied_as_text(project: Path, tmp_path: Path) -> None:
-    app = program(project, namespace="SESSIONS", prefix="user:4712", route="osc52", home=tmp_path)
+    app = program(project, namespace="SESSIONS", prefix="user:4712", route="osc52", home=tmp_path / "home")
     async with app.run_test(size=LARGE) as pilot:
         await shows(pilot, "PNG")
         await pilot.press("y")
         await shows(pilot, "not plain text")
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is browser(pilot))
-        assert BINARY not in [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+        assert BINARY not in [path.read_bytes() for path in (tmp_path / "home").rglob("*") if path.is_file()]
 
 
 async def test_help_explains_the_focused_pane_first(project: Path) -> None:
@@ -101,8 +101,8 @@ async def test_the_palette_finds_an_action_of_any_pane_and_runs_it(project: Path
         pane = browser(pilot).query_one(KeysPane)
         await pilot.press("1", ":")
         await until(pilot, lambda: pilot.app.screen is not browser(pilot))
-        await pilot.press(*"mark every key")
-        await shows(pilot, "Mark every key")
+        await pilot.press(*"mark all")
+        await shows(pilot, "Mark every loaded key")
         await pilot.press("enter")
         await until(pilot, lambda: len(pane.marks) == 41, "all marks")
 
@@ -130,9 +130,9 @@ async def test_every_size_leads_from_the_tree_to_the_value(project: Path, size: 
 
 async def test_below_the_least_size_the_program_says_so(project: Path) -> None:
     async with program(project).run_test(size=(39, 12)) as pilot:
-        await shows(pilot, "at least 40×12")
+        await shows(pilot, "needs 40×12")
         await pilot.resize_terminal(80, 24)
-        assert "at least" not in await shows(pilot, "SESSIONS")
+        assert "needs 40×12" not in await shows(pilot, "SESSIONS")
 
 
 async def test_a_source_that_fails_is_said_and_tried_again(project: Path) -> None:

@@ -34,21 +34,24 @@ class TopLine(Static):
 
     def render(self) -> Content:
         if self.store is None:
-            return Content("kvtui")
-        steps = [self.store.label, self.account_name]
+            return Content.styled("kvtui", "bold $accent")
+        marks = [("READ-ONLY", "bold $text-warning")] if self.store.read_only else []
+        marks += [(self.budget_words, "$text-muted")] if self.budget_words else []
+        right = Content("  ").join(Content.styled(*mark) for mark in marks)
+        room = max(self.size.width - right.cell_length - 2, 8)
+        return Content.assemble(self._trail(room).truncate(room, ellipsis=True, pad=True), "  ", right)
+
+    def _trail(self, room: int) -> Content:
+        """Where one is. What stands in front goes first where there is no room for all of it."""
+        steps = [self.store.label if self.store else "", self.account_name]
         if self.place:
             steps += [self.place.namespace.title, self.place.prefix]
-        trail = Content(" ▸ ").join(safe_content(step) for step in steps if step)
-        right = Content.assemble(
-            ("READ-ONLY", "bold $warning") if self.store.read_only else "",
-            "   " if self.store.read_only and self.budget_words else "",
-            (self.budget_words, "$text-muted"),
-        )
-        left = Content.assemble(("kvtui", "bold $accent"), "  ", trail)
-        room = self.size.width - right.cell_length - 2
-        if room < 12:
-            return left.truncate(self.size.width, ellipsis=True)
-        return Content.assemble(left.truncate(room, ellipsis=True, pad=True), "  ", right)
+        shown = [safe_content(step) for step in steps if step]
+        head = Content.styled("kvtui  ", "bold $accent")
+        while len(shown) > 1 and head.cell_length + sum(step.cell_length + 3 for step in shown) - 3 > room:
+            shown.pop(0)
+            head = Content("… ▸ ")
+        return Content.assemble(head, Content(" ▸ ").join(shown))
 
 
 def budget_words(store: Store, now: float) -> str:

@@ -52,7 +52,7 @@ class KeysPane(Vertical):
         quiet("L", "load_more", "Next page", "keys.more", "Load the next page, or try again what failed."),
         quiet("ctrl+l", "load_all", "Load all", "keys.all", "Load every page, a request each; again stops."),
         quiet("v", "mark_range", "Mark range", "keys.mark_range", "Mark from the last marked key to here."),
-        quiet("M", "mark_all", "Mark all", "keys.mark_all", "Mark every loaded key that the filter shows."),
+        quiet("M", "mark_all", "Mark all", "keys.mark_all", "Mark every key that the filter shows."),
         quiet("U", "unmark_all", "Unmark all", "keys.unmark_all", "Unmark every key."),
         quiet("R", "refresh_keys", "Refresh", "keys.refresh", "List again; the cursor stays on its key."),
         quiet("j,down", "move(1)", "Down", "keys.down", "Next key."),

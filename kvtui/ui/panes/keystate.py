@@ -53,7 +53,7 @@ def _going_on(listing: Listing, facts: Facts) -> str:
         loaded = f"filter: {facts.passing:,} of {len(listing.table):,}"
     if facts.doing is Doing.REFRESHING:
         return f"● refreshing, {_keys(len(facts.fresh.table) if facts.fresh else 0)}"
-    if facts.doing is not Doing.NOTHING:
+    if facts.doing is not Doing.NOTHING or listing.state == "idle":
         return f"● loading page {listing.pages + 1:,} · {loaded}"
     if listing.state == "failed" and listing.error is not None:
         return f"✗ failed: {listing.error.message} {loaded} kept"
@@ -65,7 +65,7 @@ def _going_on(listing: Listing, facts: Facts) -> str:
 def _next(listing: Listing, facts: Facts) -> list[str]:
     if facts.doing in (Doing.LOADING_ALL, Doing.REFRESHING):
         return ["esc stops"]
-    if facts.doing is Doing.LOADING:
+    if facts.doing is Doing.LOADING or listing.state == "idle":
         return []
     if listing.state == "failed":
         return ["L tries again"]
@@ -78,7 +78,7 @@ def empty_words(facts: Facts) -> list[str]:
     listing = facts.listing
     if listing is None:
         return ["No namespace is open.", "Choose one on the left."]
-    if facts.doing is not Doing.NOTHING and not len(listing.table):
+    if (facts.doing is not Doing.NOTHING or listing.state == "idle") and not len(listing.table):
         return ["Loading..."]
     if listing.state == "failed" and listing.error is not None and not len(listing.table):
         return [listing.error.message, listing.error.remedy, "L tries again."]

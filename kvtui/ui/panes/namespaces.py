@@ -13,6 +13,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static, Tree
 from textual.widgets.tree import TreeNode
@@ -21,6 +22,7 @@ from kvtui.api.models import Account, Namespace
 from kvtui.core.listing import Listing
 from kvtui.core.prefixes import DELIMITERS, Level
 from kvtui.ui.bindings import quiet, verb
+from kvtui.ui.lineinput import LineInput
 from kvtui.ui.present import safe_content, safe_text
 
 
@@ -100,12 +102,12 @@ class NamespacesPane(Vertical, inherit_bindings=False):
         self._aim: Place | None = None
 
     def compose(self) -> ComposeResult:
-        yield Input(placeholder="filter titles", classes="line-input", compact=True)
+        yield LineInput("filter titles", lambda _line: self.focus_inside())
         yield Static(classes="note")
         yield NamespaceTree()
 
     def on_mount(self) -> None:
-        self.query_one(Input).display = self.query_one(".note").display = False
+        self.query_one(".note").display = False
 
     @property
     def tree_view(self) -> NamespaceTree:
@@ -126,16 +128,16 @@ class NamespacesPane(Vertical, inherit_bindings=False):
         """Give the tree the keyboard, at once: the next key may be here already."""
         self.screen.set_focus(self.tree_view)
 
-    def say(self, words: str) -> None:
-        """Show a few words in place of the tree's first lines; none to take them away."""
+    def say(self, *lines: str) -> None:
+        """Show a few lines above the tree; none to take them away."""
         note = self.query_one(".note", Static)
-        note.update(safe_content(words))
-        note.display = bool(words)
+        note.update(Content("\n").join(map(safe_content, lines)))
+        note.display = bool(lines)
 
     def fill(self, branches: Sequence[tuple[Account, Sequence[Namespace]]]) -> None:
         """Show these accounts and their namespaces, in place of what was shown."""
         self._branches = branches
-        self.say("")
+        self.say()
         self._rebuild()
 
     def action_refresh_tree(self) -> None:
@@ -178,7 +180,7 @@ class NamespacesPane(Vertical, inherit_bindings=False):
     def _rebuild(self) -> None:
         tree = self.tree_view
         at = tree.cursor_node.data if tree.cursor_node else None
-        wanted = self.query_one(Input).value.casefold()
+        wanted = self._line.value.casefold()
         tree.clear()
         self._lines = {}
         for account, namespaces in self._branches:
@@ -262,35 +264,29 @@ class NamespacesPane(Vertical, inherit_bindings=False):
 
     # The filter
 
+    @property
+    def _line(self) -> LineInput:
+        return self.query_one(LineInput)
+
     def action_filter(self) -> None:
         """Open the filter line."""
-        line = self.query_one(Input)
-        line.display = True
-        self.screen.set_focus(line)
+        self._line.open()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Esc is the pane's own only while there is a filter to leave."""
-        return action != "clear_filter" or self.query_one(Input).display
+        return action != "clear_filter" or self._line.display
 
     def action_clear_filter(self) -> None:
         """Leave the filter line, or clear it when it was left."""
-        line = self.query_one(Input)
-        if line.has_focus and line.value:
-            self.focus_inside()
-            return
-        line.value = ""
-        line.display = False
+        if not (self._line.has_focus and self._line.value):
+            self._line.close()
+            self._rebuild()
         self.focus_inside()
 
     @on(Input.Changed)
     def _filter_changed(self, event: Input.Changed) -> None:
         event.stop()
         self._rebuild()
-
-    @on(Input.Submitted)
-    def _filter_entered(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.focus_inside()
 
 
 def _own_name(place: Place) -> str:
