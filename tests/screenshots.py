@@ -39,7 +39,8 @@ PATIENCE_S = 15.0
 class Scene:
     """A picture: how the program is started, and what happens until it is taken, a step a line.
 
-    `see TEXT` waits until that is on the screen, `type TEXT` types, `press KEYS` presses; `j*3` is three times j.
+    `see TEXT` waits until that is on the screen, `type TEXT` types it, `press KEYS` presses keys by
+    Textual's names for them; `j*3` is three times j.
     """
 
     name: str

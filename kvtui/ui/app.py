@@ -14,7 +14,7 @@ from typing import Any
 from rich.segment import Segments
 from rich.traceback import Traceback
 from textual import work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.filter import LineFilter
 from textual.screen import Screen
 
@@ -24,12 +24,13 @@ from kvtui.ui.dialogs.welcome import WelcomeScreen
 from kvtui.ui.palette import Actions
 from kvtui.ui.present import ControlFilter
 from kvtui.ui.start import Start, Way
+from kvtui.ui.typeahead import TypeAheadApp
 
 SHUTDOWN_S = 2.0
 """How long an orderly end may take after a signal before the process is ended anyway."""
 
 
-class KvtuiApp(App[None]):
+class KvtuiApp(TypeAheadApp):
     """kvtui on one of the ways in."""
 
     CSS_PATH = "kvtui.tcss"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from typing import TypeAlias
 from urllib.parse import quote
 
 import httpx
@@ -15,6 +16,8 @@ from kvtui.local.pairs import Pairs
 from kvtui.local.server import BASE
 from kvtui.local.state import KVState
 from tests.local.kit import HOME, NOW, Api, Clock, error_of, value_path
+
+Form: TypeAlias = dict[str, tuple[str | None, bytes] | tuple[str | None, bytes, str | None]]
 
 NOBODY = "0123456789abcdef" * 2
 
@@ -154,9 +157,9 @@ async def test_names_that_no_key_can_have_are_refused(api: Api, method: str) -> 
 async def test_metadata_and_expiration_come_back_in_every_way(api: Api) -> None:
     one = await api.make()
     text = '{"n":1.10,"z":[null,"\\ud83d\\ude42"],"a":12345678901234567890}'
-    form = {
+    form: Form = {
         "value": ("blob", b"\x00\xff", "application/octet-stream"),
-        "metadata": (None, text, "application/json"),
+        "metadata": (None, text.encode(), "application/json"),
     }
     query = {"expiration": str(NOW + 60)}
     assert (await api.http.put(value_path(one, "k"), files=form, params=query)).status_code == 200
@@ -227,7 +230,7 @@ async def test_a_value_of_25_mib_is_the_largest(api: Api) -> None:
     assert (await api.http.put(value_path(one, "raw"), content=largest)).status_code == 200
     assert (await api.http.get(value_path(one, "raw"))).content == largest
     # Without a filename, which Starlette's own form() would decode as text and refuse over 1 MB.
-    form = {"value": (None, largest), "metadata": (None, '{"a":1}')}
+    form: Form = {"value": (None, largest), "metadata": (None, b'{"a":1}')}
     assert (await api.http.put(value_path(one, "form"), files=form)).status_code == 200
     assert (await api.http.get(value_path(one, "form"))).content == largest
     said = "put: 'Value length of 26214401 exceeds limit of 26214400.'"

@@ -27,10 +27,16 @@ import { randomBytes } from "node:crypto";
 const account_id = "0".repeat(32);
 const client = new Cloudflare({ apiToken: "any", baseURL: process.env.BASE_URL, maxRetries: 0 });
 const kv = client.kv.namespaces;
-const all = async (pages) => { const found = []; for await (const one of pages) found.push(one); return found; };
+const all = async (pages) => {
+  const found = [];
+  for await (const one of pages) found.push(one);
+  return found;
+};
+const count = async (answer) => (await answer).successful_key_count;
 const bytes = async (answer) => Buffer.from(await answer.arrayBuffer());
 
 const made = await kv.create({ account_id, title: "npm" });
+const namespace_id = made.id;
 const others = [];
 for (let n = 0; n < 22; n++) others.push(await kv.create({ account_id, title: `other ${n}` }));
 same((await all(kv.list({ account_id }))).length, 23);
@@ -41,26 +47,30 @@ same((await all(kv.list({ account_id }))).map((n) => n.title), ["renamed"]);
 
 const name = "a/b:é %2F";
 const large = randomBytes(25 * 1024 * 1024);
-await kv.values.update(made.id, name, { account_id, value: new File([large], "upload") });
-same(Buffer.compare(await bytes(await kv.values.get(made.id, name, { account_id })), large), 0);
-await kv.values.update(made.id, "text", {
-  account_id, value: "välue", metadata: { a: "1", b: { c: ["x", "y"] } }, expiration_ttl: 600,
-});
-same((await bytes(await kv.values.get(made.id, "text", { account_id }))).toString(), "välue");
-same(await kv.metadata.get(made.id, "text", { account_id }), { a: "1", b: { c: ["x", "y"] } });
-await kv.values.update(made.id, "string", { account_id, value: "", metadata: '{"n":1}' });
-same(await kv.metadata.get(made.id, "string", { account_id }), { n: 1 });
+await kv.values.update(name, { account_id, namespace_id, value: new File([large], "upload") });
+same(Buffer.compare(await bytes(await kv.values.get(name, { account_id, namespace_id })), large), 0);
+const metadata = { a: "1", b: { c: ["x", "y"] } };
+await kv.values.update("text", { account_id, namespace_id, value: "välue", metadata, expiration_ttl: 600 });
+same((await bytes(await kv.values.get("text", { account_id, namespace_id }))).toString(), "välue");
+same(await kv.metadata.get("text", { account_id, namespace_id }), metadata);
+const long = "\\r\\n--é".repeat(25 * 1024 * 170);  // without a filename, and the size of the largest value
+await kv.values.update("text", { account_id, namespace_id, value: long });
+same((await bytes(await kv.values.get("text", { account_id, namespace_id }))).toString() === long, true);
+await kv.values.update("string", { account_id, namespace_id, value: "", metadata: '{"n":1}' });
+same(await kv.metadata.get("string", { account_id, namespace_id }), { n: 1 });
 
-const body = Array.from({ length: 1500 }, (_, n) => ({ key: `bulk:${n}`, value: String(n), metadata: { n } }));
-same((await kv.bulkUpdate(made.id, { account_id, body })).successful_key_count, 1500);
+const pair = (_, n) => ({ key: `bulk:${n}`, value: String(n), metadata: { n } });
+const body = Array.from({ length: 1500 }, pair);
+same(await count(kv.bulkUpdate(made.id, { account_id, body })), 1500);
 same((await all(kv.keys.list(made.id, { account_id, limit: 1000 }))).length, 1503);
 same((await all(kv.keys.list(made.id, { account_id, prefix: "a/b:é " }))).map((k) => k.name), [name]);
 const got = await kv.bulkGet(made.id, { account_id, keys: ["bulk:7", "none"], withMetadata: true });
 same(got.values, { "bulk:7": { value: "7", metadata: { n: 7 } }, none: null });
 same((await kv.bulkGet(made.id, { account_id, keys: ["bulk:7"], type: "json" })).values, { "bulk:7": 7 });
-same((await kv.bulkDelete(made.id, { account_id, body: body.map((p) => p.key) })).successful_key_count, 1500);
-await kv.values.delete(made.id, name, { account_id });
-await rejects(kv.values.get(made.id, name, { account_id }), (e) => e.status === 404 && e.errors[0].code === 10009);
+same(await count(kv.bulkDelete(made.id, { account_id, body: body.map((p) => p.key) })), 1500);
+await kv.values.delete(name, { account_id, namespace_id });
+const missing = (error) => error.status === 404 && error.errors[0].code === 10009;
+await rejects(kv.values.get(name, { account_id, namespace_id }), missing);
 same((await all(kv.keys.list(made.id, { account_id }))).map((k) => k.name), ["string", "text"]);
 same((await all(client.accounts.list())).map((a) => a.id), [account_id]);
 same((await client.user.tokens.verify()).status, "active");
@@ -99,7 +109,7 @@ def test_the_python_sdk_does_everything(served: Served) -> None:
             "text",
             account_id=ACCOUNT,
             namespace_id=made.id,
-            value="välue",
+            value="välue".encode(),
             metadata=facts,
             expiration_ttl=600,
         )
@@ -107,7 +117,7 @@ def test_the_python_sdk_does_everything(served: Served) -> None:
         assert answer.read() == "välue".encode()
         assert "expiration" in answer.headers
         assert kv.metadata.get("text", account_id=ACCOUNT, namespace_id=made.id) == facts
-        kv.values.update("string", account_id=ACCOUNT, namespace_id=made.id, value="", metadata='{"n":1}')
+        kv.values.update("string", account_id=ACCOUNT, namespace_id=made.id, value=b"", metadata='{"n":1}')
         assert kv.metadata.get("string", account_id=ACCOUNT, namespace_id=made.id) == {"n": 1}
 
         pairs = [{"key": f"bulk:{number}", "value": str(number)} for number in range(1500)]

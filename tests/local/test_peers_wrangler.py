@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -18,13 +19,14 @@ pytestmark = pytest.mark.peer
 
 BYTES = random.Random(3).randbytes(100_000)
 NAME = "a/b:é %2F"
+EXPIRES = 2_000_000_000
+"""wrangler itself takes no later --expiration than 2**31."""
 
 
 def test_wrangler_reads_what_we_wrote_and_we_read_what_it_wrote(peers: Peers, tmp_path: Path) -> None:
     state = KVState(tmp_path / "state")
     pairs = state.pairs("abc123")
-    expires = 4_000_000_000
-    pairs.write([(NAME, Entry(BYTES, '{"a":1}', expires)), ("gone", Entry(b"x")), ("old", Entry(b"x"))])
+    pairs.write([(NAME, Entry(BYTES, '{"a":1}', EXPIRES)), ("gone", Entry(b"x")), ("old", Entry(b"x"))])
     here = ("--local", "--persist-to", str(state.folder), "--namespace-id", "abc123")
 
     def kv(*arguments: str) -> bytes:
@@ -33,14 +35,14 @@ def test_wrangler_reads_what_we_wrote_and_we_read_what_it_wrote(peers: Peers, tm
     assert kv("get", NAME) == BYTES
     listed = json.loads(kv("list"))
     assert listed == [
-        {"name": NAME, "expiration": expires, "metadata": {"a": 1}},
+        {"name": NAME, "expiration": EXPIRES, "metadata": {"a": 1}},
         {"name": "gone"},
         {"name": "old"},
     ]
-    kv("put", "from wrangler", "välue", "--metadata", '{"m":[1]}', "--expiration", str(expires))
+    kv("put", "from wrangler", "välue", "--metadata", '{"m":[1]}', "--expiration", str(EXPIRES))
     kv("put", "old", "replaced")
     kv("delete", "gone")
-    assert pairs.read("from wrangler") == Entry("välue".encode(), '{"m":[1]}', expires)
+    assert pairs.read("from wrangler") == Entry("välue".encode(), '{"m":[1]}', EXPIRES)
     assert pairs.read("old") == Entry(b"replaced")
     assert pairs.read("gone") is None
     assert [namespace.id for namespace in open_state(state.folder).namespaces()] == ["abc123"]
@@ -103,7 +105,7 @@ def test_a_running_wrangler_dev_and_we_see_each_others_writes(wrangler_dev: Dev)
         value = BYTES + bytes([turn])
         assert wrangler_dev.ask("PUT", "/KV/theirs", value) == (200, value)
         assert ours.read("theirs") == Entry(value)
-        ours.write([("ours", Entry(value)), (f"turn {turn}", Entry(b"", '{"a":1}', 4_000_000_000))])
+        ours.write([("ours", Entry(value)), (f"turn {turn}", Entry(b"", '{"a":1}', EXPIRES))])
         assert wrangler_dev.ask("GET", "/KV/ours") == (200, value)
     assert wrangler_dev.ask("DELETE", "/KV/ours")[0] == 404
     assert ours.read("ours") is None
@@ -112,7 +114,7 @@ def test_a_running_wrangler_dev_and_we_see_each_others_writes(wrangler_dev: Dev)
     assert [row.key for row in ours.page()[0]] == ["turn 0", "turn 1", "turn 2"]
     status, body = wrangler_dev.ask("GET", "/cdn-cgi/explorer/api/storage/kv/namespaces/kv-id/keys")
     assert status == 200
-    listed = [{"name": f"turn {n}", "expiration": 4_000_000_000, "metadata": {"a": 1}} for n in range(3)]
+    listed = [{"name": f"turn {n}", "expiration": EXPIRES, "metadata": {"a": 1}} for n in range(3)]
     assert json.loads(body)["result"] == listed
     state.remove("kv-id")
     assert wrangler_dev.ask("GET", "/KV/turn%200")[0] == 404
@@ -121,8 +123,6 @@ def test_a_running_wrangler_dev_and_we_see_each_others_writes(wrangler_dev: Dev)
 
 
 def test_a_wrangler_dev_that_writes_is_not_disturbed_by_our_bulk_write(wrangler_dev: Dev) -> None:
-    from threading import Thread
-
     ours = open_state(wrangler_dev.project).pairs("kv-id")
     wrangler_dev.ask("PUT", "/KV/first", b"x")
     bulk = Thread(target=ours.write, args=([(f"k{number}", Entry(b"v")) for number in range(2000)],))

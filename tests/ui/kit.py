@@ -22,7 +22,12 @@ PATIENCE_S = 10.0
 
 
 def program(
-    folder: Path | None = None, *, namespace: str = "", prefix: str = "", route: str = "file", home: Path | None = None
+    folder: Path | None = None,
+    *,
+    namespace: str = "",
+    prefix: str = "",
+    route: str = "file",
+    home: Path | None = None,
 ) -> KvtuiApp:
     """kvtui on a project's folder, or on the demo where none is given."""
     settings = Config(Source.DEMO) if folder is None else Config(Source.LOCAL, local=folder)
@@ -40,7 +45,9 @@ async def until(pilot: Pilot[Any], holds: Callable[[], object], what: str = "") 
     deadline = time.monotonic() + PATIENCE_S
     while not holds():
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited for {what or holds}; the screen was:\n{screen_text(pilot.app.screen)}")
+            raise AssertionError(
+                f"waited for {what or holds}; the screen was:\n{screen_text(pilot.app.screen)}"
+            )
         await pilot.pause(0.01)
         await asyncio.sleep(0)
 
@@ -54,10 +61,14 @@ def browser(pilot: Pilot[Any]) -> Browser:
 
 def screen_text(screen: Any) -> str:
     """What is on screen, as text."""
-    return "\n".join("".join(segment.text for segment in strip) for strip in screen._compositor.render_strips())
+    return "\n".join(
+        "".join(segment.text for segment in strip) for strip in screen._compositor.render_strips()
+    )
 
 
 async def shows(pilot: Pilot[Any], *texts: str) -> str:
     """The screen's text, once it shows all of these."""
-    await until(pilot, lambda: all(text in screen_text(pilot.app.screen) for text in texts), " and ".join(texts))
+    await until(
+        pilot, lambda: all(text in screen_text(pilot.app.screen) for text in texts), " and ".join(texts)
+    )
     return screen_text(pilot.app.screen)
