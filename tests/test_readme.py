@@ -1,4 +1,4 @@
-"""The README is true: its commands, its keys, its pictures. Run as a script, this writes its table of keys."""
+"""The README is true: its commands, keys and pictures. Run as a script, this writes its table of keys."""
 
 from __future__ import annotations
 

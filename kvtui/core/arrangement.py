@@ -17,7 +17,10 @@ from kvtui.core.orders import BY_NAME, SORTS, sorted_rows
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a job has so far: the rows below `covered` that pass, and their order once it is known."""
+    """What a job has so far: the rows below `covered` that pass, and their order once it is known.
+
+    Its arrays are shared and never changed.
+    """
 
     filter: Filter | None
     sort: str
@@ -50,13 +53,14 @@ class Job:
 
         def found_so_far(covered: int) -> None:
             if self.sort == BY_NAME and covered < end:
-                publish(Found(self.filter, self.sort, hits[:], covered, hits[:]))
+                so_far = hits[:]
+                publish(Found(self.filter, self.sort, so_far, covered, so_far))
 
         if self.filter is not None:
             parts = (self.candidates, range(self.covered, end))
             search(self.table.names, parts, self.filter, hits, found_so_far, cancelled)
         if self.sort == BY_NAME:
-            view = hits[:]
+            view = hits
         else:
             rows = range(end) if self.filter is None else hits
             view = sorted_rows(self.table, rows, self.sort, cancelled)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from kvtui.core.regexes import RegexProcess, RunawayRegex, check_regex
 
-SLICE = 8192
-"""Names looked at between two glances at the world, some 0.5 ms: a key press waits no longer."""
+SLICE = 4096
+"""Names looked at between two glances at the world, some 0.5 ms: a key press waits for several of these."""
 
 PUBLISH_S = 0.05
 """How often hits are handed over while a search goes on."""
@@ -80,13 +80,19 @@ def search(
     told = time.monotonic()
     with picking(filter, cancelled) as pick:
         for piece in (rows[start : start + SLICE] for rows in parts for start in range(0, len(rows), SLICE)):
-            hits.extend(pick(piece, [names[row] for row in piece]))
+            hits.extend(pick(piece, _names_of(names, piece)))
             time.sleep(0)
             if cancelled():
                 return
             if time.monotonic() - told > PUBLISH_S:
                 found_so_far(piece[-1] + 1)
                 told = time.monotonic()
+
+
+def _names_of(names: Sequence[str], rows: Sequence[int]) -> Sequence[str]:
+    if isinstance(rows, range):  # a plain slice takes a tenth of the time
+        return names[rows.start : rows.stop]
+    return [names[row] for row in rows]
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from sqlite3 import Connection
+from sqlite3 import Connection, Error
 from typing import NamedTuple, TypeVar
 
 from kvtui.api.models import Entry
@@ -108,11 +108,12 @@ class Pairs:
     def write(self, pairs: Sequence[tuple[str, Entry]], *, shared: dict[bytes, str] | None = None) -> None:
         """Store pairs, each in the place of whatever its key had. Chunk by chunk, so not atomic.
 
-        With `shared` (from earlier calls, or empty) equal values share one file under many names.
+        Of a key that comes twice the last counts. With `shared` (from earlier calls, or empty) equal
+        values share one file under many names.
         """
         with self._one_writer, database.writing(self._table) as connection:
             self._blobs.mkdir(parents=True, exist_ok=True)
-            for chunk in _chunks(pairs):
+            for chunk in _chunks(list(dict(pairs).items())):
                 old = _blobs_of(connection, [key for key, _ in chunk])
                 rows = [
                     (
@@ -123,8 +124,12 @@ class Pairs:
                     )
                     for key, entry in chunk
                 ]
-                with _together(connection, rows):
-                    connection.executemany("INSERT OR REPLACE INTO _mf_entries VALUES (?, ?, ?, ?)", rows)
+                try:
+                    with _together(connection, rows):
+                        connection.executemany("INSERT OR REPLACE INTO _mf_entries VALUES (?, ?, ?, ?)", rows)
+                except Error:
+                    self._throw_away([blob for _, blob, _, _ in rows])
+                    raise
                 self._throw_away(old)
 
     def delete(self, keys: Sequence[str]) -> None:

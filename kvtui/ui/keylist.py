@@ -31,12 +31,12 @@ GUTTER = 3
 """The cursor's sign, the mark's, and a space."""
 
 EXPIRES = 9
-METADATA_FROM = 44
+METADATA_FROM = 50
 EXPIRES_FROM = 34
 """Columns show only where the list is at least this wide, in cells."""
 
 SOON_S = 600
-"""A key that expires within ten minutes stands out, and its countdown shows seconds."""
+"""A key that expires within ten minutes stands out."""
 
 
 class Columns(NamedTuple):
@@ -48,13 +48,14 @@ class Columns(NamedTuple):
 
 
 class Looks(NamedTuple):
-    """The styles of a frame, worked out once."""
+    """The styles of a line's parts, worked out once: asking for them costs more than drawing a line."""
 
     plain: Style
     muted: Style
     soon: Style
     mark: Style
     cursor: Style
+    cursor_blurred: Style
     header: Style
 
 
@@ -303,17 +304,22 @@ class KeyList(ScrollView, can_focus=True, inherit_bindings=False):
         self._drawn = in_sight
 
     def _expires(self, row: int) -> str:
+        """In minutes where `countdown` has minutes and seconds: a line a second adds up over SSH."""
         expiration = self._table.expirations[row]
-        return countdown(expiration - self._now) if expiration else "never"
+        words = countdown(expiration - self._now) if expiration else "never"
+        return words.split()[0] if words.endswith("s") else words
 
     def render_lines(self, crop: Region) -> list[Strip]:
         self._now = self._clock()
-        self._looks = self._look()
         return super().render_lines(crop)
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._looks = None
 
     def render_line(self, y: int) -> Strip:
         width = self._width
-        looks = self._looks or self._look()
+        looks = self._looks = self._looks or self._look()
         position = y - HEADER + self.scroll_offset.y
         if y < HEADER:
             return self._header(width, looks)
@@ -335,10 +341,10 @@ class KeyList(ScrollView, can_focus=True, inherit_bindings=False):
     def _line(self, position: int, width: int, looks: Looks) -> Strip:
         row = self.row_at(position)
         name, expires, metadata = columns(width)
-        plain, muted, soon, mark, cursor, _header = looks
+        plain, muted, soon, mark = looks[:4]
         at_cursor = position == self.cursor
         if at_cursor:
-            plain = muted = soon = mark = cursor
+            plain = muted = soon = mark = looks.cursor if self.has_focus else looks.cursor_blurred
         marked = row in self._marks
         gutter = (">" if at_cursor else " ") + ("* " if marked else "  ")
         style = mark if marked else plain
@@ -349,7 +355,7 @@ class KeyList(ScrollView, can_focus=True, inherit_bindings=False):
             near = 0 < self._table.expirations[row] < self._now + SOON_S
             segments += safe_segments(words, soon if near else muted, expires)
         segments += safe_segments(self._table.metadata[row] or "", muted, metadata)
-        return Strip(segments, width)
+        return Strip(segments, width).simplify()  # each change of style is some 40 bytes to the terminal
 
     def _look(self) -> Looks:
         def component(name: str) -> Style:
@@ -360,7 +366,8 @@ class KeyList(ScrollView, can_focus=True, inherit_bindings=False):
             component("muted"),
             component("soon"),
             component("mark"),
-            component("cursor" if self.has_focus else "cursor-blurred"),
+            component("cursor"),
+            component("cursor-blurred"),
             component("header"),
         )
 
@@ -372,5 +379,5 @@ def columns(width: int) -> Columns:
         return Columns(room)
     if width < METADATA_FROM:
         return Columns(room - EXPIRES, EXPIRES)
-    name = (room - EXPIRES) * 3 // 5
+    name = (room - EXPIRES) * 2 // 3
     return Columns(name, EXPIRES, room - EXPIRES - name)

@@ -134,7 +134,7 @@ def size_words(count: int) -> str:
 
 
 def countdown(seconds: float | None) -> str:
-    """What is left, in few enough words that it seldom changes: `58s`, `4m 05s`, `43m`, `2h 03m`, `12d 04h`.
+    """What is left, in few enough words that it seldom changes: `58s`, `43m`, `2h 03m`, `12d 04h`.
 
     None is never. A time that has come is said so.
     """
@@ -146,8 +146,6 @@ def countdown(seconds: float | None) -> str:
     minutes, days = left // 60, left // 86_400
     if left < 60:
         return f"{left}s"
-    if left < 600:
-        return f"{minutes}m {left % 60:02d}s"
     if left < 3_600:
         return f"{minutes}m"
     if left < 86_400:

@@ -1,7 +1,7 @@
 """Keys that come in one burst are handed out one at a time, each where the one before has led.
 
-Textual sends a key to whatever has the focus when it arrives, and runs its binding some messages later. Over a
-slow link `/` and what was typed behind it come in one packet: all of it would go to the list, whose
+Textual sends a key to whatever has the focus when it arrives, and runs its binding some messages later. Over
+a slow link `/` and what was typed behind it come in one packet: all of it would go to the list, whose
 bindings are verbs, and none of it to the line that `/` opens.
 """
 

@@ -12,11 +12,15 @@ import itertools
 import sys
 import time
 from array import array
+from collections.abc import Callable
 from statistics import mean, median, quantiles
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.bench.listing import ACCOUNT, KEYS, NAMESPACE, TOKEN, serving
 from tests.bench.pty import Pty
+
+if TYPE_CHECKING:
+    from kvtui.core.listing import Listing
 
 Row = tuple[str, str, str]
 
@@ -187,7 +191,7 @@ def idling() -> list[Row]:
     for kind in ("idle", "counting"):
         with Pty(command(kind, FEW)) as terminal:
             terminal.drawn(b"complete")
-            terminal.settle(1.5)
+            terminal.settle()
             rates.append(terminal.count(5) / 5)
     return [
         (
@@ -223,7 +227,7 @@ def columns_of(rows: int, soon: int = 0) -> Columns:
     later = int(time.time()) + 10_000_000
     names = [f"user:{row:08d}:session:{row * 2654435761 % 10**9:09d}" for row in range(rows)]
     expirations = array("q", (later + row if row % 2 else 0 for row in range(rows)))
-    expirations[:soon] = array("q", (int(time.time()) + 90 + row for row in range(soon)))
+    expirations[:soon] = array("q", (int(time.time()) + 40 + row for row in range(soon)))
     texts = [f'{{"v":{row % 7},"owner":"team-{row % 40}"}}' for row in range(280)]
     return Columns(names, expirations, [None if row % 3 else texts[row % 280] for row in range(rows)])
 
@@ -332,16 +336,13 @@ def show_stream(port: int) -> None:
     asyncio.run(client.aclose())
 
 
-def run_pane(listing: object) -> None:
+def run_pane(listing: Listing) -> None:
     import gc
 
     from textual.app import App, ComposeResult
 
     from kvtui.api.models import Namespace
-    from kvtui.core.listing import Listing
     from kvtui.ui.panes.keys import KeysPane
-
-    assert isinstance(listing, Listing)
 
     class Shown(App[None]):
         CSS = "KeysPane { border: round; } .line-input { height: 1; border: none; }"
@@ -358,7 +359,7 @@ def run_pane(listing: object) -> None:
     Shown().run()
 
 
-PROGRAMS = {
+PROGRAMS: dict[str, Callable[[int], None]] = {
     "keylist": show_keylist,
     "datatable": show_datatable,
     "pane": show_pane,

@@ -11,6 +11,7 @@ import os
 import select
 import struct
 import subprocess
+import tempfile
 import termios
 import time
 from collections.abc import Mapping, Sequence
@@ -55,7 +56,10 @@ class Pty:
         rows: int = 40,
         env: Mapping[str, str] | None = None,
     ) -> None:
+        # What the program leaves behind when it is killed goes with its terminal.
+        self._folder = tempfile.TemporaryDirectory(prefix="kvtui-", ignore_cleanup_errors=True)
         environment = {
+            "TMPDIR": self._folder.name,
             "PATH": os.environ["PATH"],
             "HOME": os.environ.get("HOME", "/"),
             "LANG": "C.UTF-8",
@@ -89,13 +93,15 @@ class Pty:
         self.process.kill()
         self.process.wait()
         os.close(self._master)
+        self._folder.cleanup()
 
     def drawn(self, text: bytes) -> Drawn:
         """Wait until `text` is drawn (for the first time since the start) and its frame is complete."""
         last = self._started
         while text not in self._screenful():
             last = self._read(PATIENCE_S) or self._give_up(text)
-        return Drawn((self._read_to_quiet() or last) - self._started, len(self.output))
+        # The frame is written as one; the next one is later than this, and not the first any more.
+        return Drawn((self._read_to_quiet(0.005) or last) - self._started, len(self.output))
 
     def press(self, keys: bytes, *, quiet: float = QUIET_S) -> Drawn:
         """Press keys (`b"\\x1b[B"` is the down arrow) and wait for all that they cause to be drawn."""

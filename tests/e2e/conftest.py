@@ -36,12 +36,13 @@ class Tmux:
     def __init__(self, home: Path) -> None:
         self.home = home
         # Not below the test's own folder: the path of a socket has to be short.
-        self._folder = tempfile.TemporaryDirectory(prefix="kvtui-")
+        self._folder = tempfile.TemporaryDirectory(prefix="kvtui-", ignore_cleanup_errors=True)
         self.socket = f"{self._folder.name}/tmux"
         self._pid = home / "program.pid"
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
+            "TMPDIR": self._folder.name,
             "LANG": "C.UTF-8",
             "TEXTUAL_ANIMATIONS": "none",
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -257,6 +258,29 @@ def test_a_writer_waits_for_another_programs_transaction(state: KVState) -> None
     other.close()
     writer.join()
     assert pairs.read("k") == Entry(b"new")
+
+
+def test_a_write_that_another_program_blocks_for_too_long_is_refused_and_leaves_nothing(
+    state: KVState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs, kv = state.pairs("ns"), state.folder / "v3/kv"
+    pairs.write([("k", Entry(b"old"))])
+    monkeypatch.setattr(database, "BUSY_S", 0.05)
+    with closing(sqlite3.connect(layout.database(kv, "ns"), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for fresh in ([("k", Entry(b"new"))], [("k", Entry(b"new")), ("more", Entry(b"new"))]):
+            with pytest.raises(database.StateUnreadable, match="Another program is writing"):
+                pairs.write(fresh)
+    assert keys_of(pairs) == ["k"]
+    assert pairs.read("k") == Entry(b"old")
+    assert len(blobs_of(pairs, kv, "ns")) == 1
+
+
+def test_of_a_key_that_comes_twice_the_last_counts(state: KVState) -> None:
+    pairs = state.pairs("ns")
+    pairs.write([("k", Entry(b"first")), ("k", Entry(b"last"))])
+    assert pairs.read("k") == Entry(b"last")
+    assert len(blobs_of(pairs, state.folder / "v3/kv", "ns")) == 1
 
 
 def test_a_file_that_is_no_database_is_said_so(state: KVState) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -115,8 +116,12 @@ async def test_the_footer_shows_the_keys_of_the_focus_and_no_more_than_eight(pro
         foot = browser(pilot).query_one(FootLine)
         for key, hint in (("1", "unfold"), ("2", "mark"), ("3", "view")):
             await pilot.press(key)
-            await until(pilot, lambda hint=hint: hint in [label for _key, label in foot.hints], hint)
+            await until(pilot, partial(_offers, foot, hint), hint)
             assert len(foot.hints) <= FOOTER_MOST
+
+
+def _offers(foot: FootLine, hint: str) -> bool:
+    return hint in [label for _key, label in foot.hints]
 
 
 @pytest.mark.parametrize("size", [(120, 36), (80, 24), (59, 20), (40, 12)])

@@ -121,14 +121,13 @@ class EntryPane(Vertical):
     def compose(self) -> ComposeResult:
         yield Static(id="entry-facts", classes="entry-line")
         yield Static(id="entry-tabs", classes="entry-line")
-        find_line = Input(id="entry-find", placeholder="find", classes="line-input", compact=True)
-        find_line.display = False
-        yield find_line
+        yield Input(id="entry-find", placeholder="find", classes="line-input", compact=True)
         yield ValueView()
         with VerticalScroll(can_focus=True):
             yield Static(id="entry-words")
 
     def on_mount(self) -> None:
+        self._open_find_line(False)
         self.set_interval(1, self._draw_lines)
         self._draw()
 
@@ -372,7 +371,7 @@ class EntryPane(Vertical):
         if self._shown is None:
             self._say("There is nothing here to look through.")
             return
-        self._find_line.display = True
+        self._open_find_line(True)
         self.screen.set_focus(self._find_line)
 
     def action_leave(self) -> None:
@@ -387,8 +386,13 @@ class EntryPane(Vertical):
 
     def _close_find_line(self) -> None:
         self.focus_inside()
-        self._find_line.display = False
+        self._open_find_line(False)
         self.refresh_bindings()
+
+    def _open_find_line(self, is_open: bool) -> None:
+        """A hidden input could still be given the focus, so it is disabled as well."""
+        self._find_line.display = is_open
+        self._find_line.disabled = not is_open
 
     @on(Input.Submitted, "#entry-find")
     def _find_entered(self, event: Input.Submitted) -> None:
