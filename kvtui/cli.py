@@ -140,11 +140,10 @@ def run_program(settings: Config, closing: ExitStack) -> int:
     set_up_terminal(os.environ)
     import gc
 
-    gc.disable()  # nothing of what is imported becomes garbage, and start-up is a feature
+    gc.disable()  # until the first screen is drawn: nothing that start-up makes becomes garbage
     from kvtui.ui.app import KvtuiApp
     from kvtui.ui.start import Start
 
-    gc.enable()
     app = KvtuiApp(
         ways(settings, closing),
         Start(settings.namespace, settings.prefix),
@@ -219,9 +218,9 @@ def _open_state(settings: Config, closing: ExitStack) -> KVState:
         import tempfile
         import time
 
-        from kvtui.local.demo import make_demo
+        from kvtui.local.demo import make_demo, quick_place
 
-        folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="kvtui-demo-"))
+        folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="kvtui-demo-", dir=quick_place()))
         return make_demo(Path(folder), now=time.time())
     from kvtui.api.errors import Refused
     from kvtui.local.state import StateNotFound, open_state

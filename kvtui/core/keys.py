@@ -92,8 +92,9 @@ class Marks:
             self._reach(rows.stop)
             self._flags[rows.start : rows.stop] = b"\x01" * len(rows)
         else:
+            rows = list(rows)
+            self._reach(max(rows, default=0) + 1)
             for row in rows:
-                self._reach(row + 1)
                 self._flags[row] = 1
         self._count = self._flags.count(1)
 

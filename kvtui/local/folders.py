@@ -27,6 +27,13 @@ def find(path: Path, *, create: bool = False) -> Place:
     """
     here = str(path) in ("", ".")
     folder = path.expanduser().absolute()
+    try:
+        return _found(folder, here, create)
+    except PermissionError as problem:
+        raise StateNotFound(f"You may not look into {problem.filename}.") from problem
+
+
+def _found(folder: Path, here: bool, create: bool) -> Place:
     if folder.exists() and not folder.is_dir():
         raise StateNotFound(f"{folder} is a file; local KV state lies in a folder.")
     for candidate in (folder, *folder.parents) if here else (folder,):

@@ -13,11 +13,15 @@ from kvtui.local.guard import is_loopback
 from kvtui.local.server import ACCOUNT, BASE
 
 if TYPE_CHECKING:
+    import uvicorn
     from starlette.applications import Starlette
 
 DONE, FAILED, WRONG = 0, 1, 2
 CLOSING_S = 2
 """How long requests that are under way may take to end once the server is to stop."""
+
+KEEP_ALIVE_S = 75
+"""How long a silent connection stays open: shorter, and clients meet connections that close as they write."""
 
 
 def say(line: str) -> None:
@@ -58,18 +62,25 @@ def serve(
                 announce(f"base URL    http://{bracketed}:{listening.getsockname()[1]}{BASE}")
                 announce(f"account id  {account}")
 
-    config = uvicorn.Config(
+    with listening, suppress(KeyboardInterrupt):  # uvicorn closes everything, then raises it again
+        Announcing(configured(app)).run(sockets=[listening])
+    return DONE
+
+
+def configured(app: Starlette) -> uvicorn.Config:
+    """How uvicorn is to serve the app; the sockets are given to it, listening."""
+    from uvicorn import Config
+
+    return Config(
         app,
         log_level="warning",
         access_log=False,
         lifespan="off",
         ws="none",
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=CLOSING_S,
     )
-    with listening, suppress(KeyboardInterrupt):  # uvicorn closes everything, then raises it again
-        Announcing(config).run(sockets=[listening])
-    return DONE
 
 
 def _listen(host: str, port: int) -> socket.socket:

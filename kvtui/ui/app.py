@@ -9,22 +9,24 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.segment import Segments
-from rich.traceback import Traceback
 from textual import work
 from textual.app import SystemCommand
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from kvtui.ui import clipboard
 from kvtui.ui.browser import Browser
-from kvtui.ui.dialogs.welcome import WelcomeScreen
 from kvtui.ui.palette import Actions
 from kvtui.ui.present import ControlFilter
 from kvtui.ui.start import Start, Way
 from kvtui.ui.typeahead import TypeAheadApp
+
+if TYPE_CHECKING:
+    from kvtui.ui.clipboard import Copied
+
+SETTLED_S = 0.5
+"""By then the first screen has been drawn."""
 
 SHUTDOWN_S = 2.0
 """How long an orderly end may take after a signal before the process is ended anyway."""
@@ -60,12 +62,13 @@ class KvtuiApp(TypeAheadApp):
         self._listen_for_signals()
         if len(self._ways) > 1:
             self.choose_way()
-        # What start-up made lives as long as the program: the collector need not look at it again.
-        self.set_timer(0.2, _freeze)
+        self.set_timer(SETTLED_S, gc_from_now_on)
 
     @work
     async def choose_way(self) -> None:
         """Offer the ways in, and go by the one that is chosen."""
+        from kvtui.ui.dialogs.welcome import WelcomeScreen
+
         way = await self.push_screen_wait(WelcomeScreen(self._ways))
         if way is None:
             self.exit()
@@ -85,8 +88,10 @@ class KvtuiApp(TypeAheadApp):
         if isinstance(self.screen, Browser):
             self.screen.copy(text.encode(errors="surrogatepass"))
 
-    async def _carry(self, data: bytes, form: str) -> clipboard.Copied:
+    async def _carry(self, data: bytes, form: str) -> Copied:
         """Copy by the route that was chosen at the start, or by the best there is."""
+        from kvtui.ui import clipboard
+
         return await clipboard.copy(
             data,
             route="file" if form == "file" else self._clipboard_route,
@@ -117,6 +122,10 @@ class KvtuiApp(TypeAheadApp):
 
     def _fatal_error(self) -> None:
         """Report without local variables: Textual's own report prints them, tokens and values among them."""
+        # Rich's tracebacks take as long to load as a tenth of the start.
+        from rich.segment import Segments
+        from rich.traceback import Traceback
+
         self.bell()
         report = Traceback.from_exception(*_current_exception(), show_locals=False, extra_lines=0)
         self._exit_renderables.append(Segments(self.console.render(report, self.console.options)))
@@ -129,6 +138,7 @@ def _current_exception() -> tuple[type[BaseException], BaseException, TracebackT
     return kind, error, trace
 
 
-def _freeze() -> None:
-    gc.collect()
+def gc_from_now_on() -> None:
+    """What start-up made lives as long as the program: the collector is never to look at it."""
     gc.freeze()
+    gc.enable()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -23,10 +24,7 @@ from kvtui.api.errors import KVError
 from kvtui.api.models import Entry, Namespace
 from kvtui.core.listing import Listing
 from kvtui.core.store import Progress, Store
-from kvtui.ui import clipboard
 from kvtui.ui.bindings import Group, declared, footer_hints, quiet, verb
-from kvtui.ui.dialogs.choose import Choice, ChooseDialog
-from kvtui.ui.dialogs.help import HelpDialog
 from kvtui.ui.panes.bars import FootLine, TopLine
 from kvtui.ui.panes.entry import EntryPane
 from kvtui.ui.panes.keys import KeysPane
@@ -34,7 +32,10 @@ from kvtui.ui.panes.namespaces import NamespacesPane, NamespaceTree, Place
 from kvtui.ui.present import safe_content
 from kvtui.ui.start import Start, Way
 
-Carry = Callable[[bytes, str], Awaitable[clipboard.Copied]]
+if TYPE_CHECKING:
+    from kvtui.ui.clipboard import Copied
+
+Carry = Callable[[bytes, str], Awaitable["Copied"]]
 """Copies bytes as "text", as "base64" or to a "file"."""
 
 LEAST_SIZE = (40, 12)
@@ -107,7 +108,8 @@ class Browser(Screen[None]):
     def on_mount(self) -> None:
         self.bindings_updated_signal.subscribe(self, lambda _screen: self._show_hints())
         self.action_focus_pane("tree")
-        self.connect()
+        # The first frame goes out before anything else is loaded.
+        self.call_after_refresh(self.connect)
 
     async def on_unmount(self) -> None:
         if self._store:
@@ -263,6 +265,8 @@ class Browser(Screen[None]):
         """Copy bytes by the best way there is, and say which it was and whether it is confirmed."""
         copied = await self._carry(data, "text")
         if copied.not_text:
+            from kvtui.ui.dialogs.choose import Choice, ChooseDialog
+
             choice = await self.app.push_screen_wait(
                 ChooseDialog(
                     "Copy",
@@ -314,4 +318,6 @@ class Browser(Screen[None]):
 
     def action_help(self) -> None:
         """Explain the focused pane."""
+        from kvtui.ui.dialogs.help import HelpDialog
+
         self.app.push_screen(HelpDialog(self.groups()))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -23,40 +22,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from kvtui.core.keys import KeyTable, Marks, View
-from kvtui.core.orders import BY_EXPIRY, BY_NAME, BY_NAME_BACKWARDS
-from kvtui.ui.present import countdown, safe_segments
+from kvtui.core.orders import BY_NAME
+from kvtui.ui.keyline import GUTTER, Key, Looks, columns, expires_words, header_strip, key_strip
+from kvtui.ui.present import safe_segments
 
 HEADER = 1
-GUTTER = 3
-"""The cursor's sign, the mark's, and a space."""
-
-EXPIRES = 9
-METADATA_FROM = 50
-EXPIRES_FROM = 34
-"""Columns show only where the list is at least this wide, in cells."""
-
-SOON_S = 600
-"""A key that expires within ten minutes stands out."""
-
-
-class Columns(NamedTuple):
-    """The widths of the columns; zero for one that there is no room for."""
-
-    name: int
-    expires: int = 0
-    metadata: int = 0
-
-
-class Looks(NamedTuple):
-    """The styles of a line's parts, worked out once: asking for them costs more than drawing a line."""
-
-    plain: Style
-    muted: Style
-    soon: Style
-    mark: Style
-    cursor: Style
-    cursor_blurred: Style
-    header: Style
 
 
 class KeyList(ScrollView, can_focus=True, inherit_bindings=False):
@@ -127,12 +97,13 @@ class KeyList(ScrollView, can_focus=True, inherit_bindings=False):
     # What is shown
 
     def show(self, table: KeyTable, marks: Marks, row: int = 0) -> None:
-        """Show another table in listing order, with the cursor on a row."""
+        """Show another table in listing order, with the cursor on a row, on the same line of the screen."""
+        line = self.cursor - self.scroll_offset.y
         self._table, self._marks, self._view, self._sort = table, marks, None, BY_NAME
         self._drawn, self._clicked, self._held = {}, None, row
         self.set_reactive(KeyList.cursor, max(min(row, len(self) - 1), 0))
         self._measure()
-        self._scroll(0)
+        self._scroll(self.cursor - line)
         self._keep_in_sight()
         self.refresh()
         self.post_message(self.Moved())
@@ -299,15 +270,14 @@ class KeyList(ScrollView, can_focus=True, inherit_bindings=False):
         for line, row in enumerate(self._window(), HEADER):
             if (was := self._drawn.get(row)) is not None:
                 in_sight[row] = was
-                if was != self._expires(row):
+                if was != expires_words(self._left(row)):
                     self.refresh(Region(GUTTER + width, line, expires, 1))
         self._drawn = in_sight
 
-    def _expires(self, row: int) -> str:
-        """In minutes where `countdown` has minutes and seconds: a line a second adds up over SSH."""
+    def _left(self, row: int) -> float | None:
+        """Seconds until a row expires, None for never."""
         expiration = self._table.expirations[row]
-        words = countdown(expiration - self._now) if expiration else "never"
-        return words.split()[0] if words.endswith("s") else words
+        return expiration - self._now if expiration else None
 
     def render_lines(self, crop: Region) -> list[Strip]:
         self._now = self._clock()
@@ -317,12 +287,16 @@ class KeyList(ScrollView, can_focus=True, inherit_bindings=False):
         super().notify_style_update()
         self._looks = None
 
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
+        self._looks = None
+
     def render_line(self, y: int) -> Strip:
         width = self._width
         looks = self._looks = self._looks or self._look()
         position = y - HEADER + self.scroll_offset.y
         if y < HEADER:
-            return self._header(width, looks)
+            return header_strip(self._sort, width, looks.header)
         if position < len(self):
             return self._line(position, width, looks)
         if not len(self) and y - 2 * HEADER in range(len(self._empty)):
@@ -330,32 +304,13 @@ class KeyList(ScrollView, can_focus=True, inherit_bindings=False):
             return Strip([Segment(" " * GUTTER, looks.plain), *words], width)
         return Strip.blank(width, looks.plain)
 
-    def _header(self, width: int, looks: Looks) -> Strip:
-        name, expires, metadata = columns(width)
-        arrow = {BY_NAME: "name", BY_NAME_BACKWARDS: "name ▲", BY_EXPIRY: "name"}[self._sort]
-        segments = [Segment(" " * GUTTER, looks.header), *safe_segments(arrow, looks.header, name)]
-        segments += safe_segments("expires" + "▼" * (self._sort == BY_EXPIRY), looks.header, expires)
-        segments += safe_segments("metadata", looks.header, metadata)
-        return Strip(segments, width)
-
     def _line(self, position: int, width: int, looks: Looks) -> Strip:
-        row = self.row_at(position)
-        name, expires, metadata = columns(width)
-        plain, muted, soon, mark = looks[:4]
-        at_cursor = position == self.cursor
-        if at_cursor:
-            plain = muted = soon = mark = looks.cursor if self.has_focus else looks.cursor_blurred
-        marked = row in self._marks
-        gutter = (">" if at_cursor else " ") + ("* " if marked else "  ")
-        style = mark if marked else plain
-        segments = [Segment(gutter, style), *safe_segments(self._table.names[row], style, name - 1)]
-        segments.append(Segment(" ", plain))
-        if expires:
-            words = self._drawn[row] = self._expires(row)
-            near = 0 < self._table.expirations[row] < self._now + SOON_S
-            segments += safe_segments(words, soon if near else muted, expires)
-        segments += safe_segments(self._table.metadata[row] or "", muted, metadata)
-        return Strip(segments, width).simplify()  # each change of style is some 40 bytes to the terminal
+        row, table, left = self.row_at(position), self._table, self._left(self.row_at(position))
+        self._drawn[row] = expires_words(left)
+        key = Key(
+            table.names[row], left, table.metadata[row], row in self._marks, at_cursor=position == self.cursor
+        )
+        return key_strip(key, width, looks)
 
     def _look(self) -> Looks:
         def component(name: str) -> Style:
@@ -366,18 +321,6 @@ class KeyList(ScrollView, can_focus=True, inherit_bindings=False):
             component("muted"),
             component("soon"),
             component("mark"),
-            component("cursor"),
-            component("cursor-blurred"),
+            component("cursor" if self.has_focus else "cursor-blurred"),
             component("header"),
         )
-
-
-def columns(width: int) -> Columns:
-    """The widths of the columns in a list of this width, the gutter aside."""
-    room = max(width - GUTTER, 1)
-    if width < EXPIRES_FROM:
-        return Columns(room)
-    if width < METADATA_FROM:
-        return Columns(room - EXPIRES, EXPIRES)
-    name = (room - EXPIRES) * 2 // 3
-    return Columns(name, EXPIRES, room - EXPIRES - name)

@@ -30,6 +30,12 @@ _JSON = re.compile(
 )
 
 
+_PRINTABLE = range(0x20, 0x7F)
+_GROUPS = bytes(0 if byte in _PRINTABLE else 1 if byte == 0 else 2 for byte in range(256))
+_LETTERS = bytes(byte if byte in _PRINTABLE else 0xB7 for byte in range(256))
+"""For hex: what a byte is painted as (letter, zero, other), and the letter or the dot that stands for it."""
+
+
 class Inks(NamedTuple):
     """The styles that rows are painted in."""
 
@@ -188,22 +194,20 @@ class HexLayout:
 
     def paint(self, row: Row, width: int, inks: Inks, marks: Sequence[Mark]) -> list[Segment]:
         step = self._step(width)
-        pairs: list[tuple[str, Style]] = [(f"{row.start:0{self._digits}x}  ", inks.faint)]
-        letters: list[tuple[str, Style]] = []
-        for at in range(row.start, row.start + step):
-            gap = "  " if step == 16 and at - row.start == 7 else " "
-            if at >= row.end:
-                pairs.append(("  " + gap, inks.plain))
-                continue
-            byte = self.data[at]
-            printable = 0x20 <= byte < 0x7F
-            style = inks.plain if printable else inks.faint if byte == 0 else inks.number
-            for mark in marks:
-                if mark.start <= at < mark.end:
-                    style = inks.here if mark.here else inks.hit
-            pairs += [(f"{byte:02x}", style), (gap, inks.plain)]
-            letters.append((chr(byte) if printable else "·", style))
-        return _joined([*pairs, (" ", inks.plain), *letters])
+        part = self.data[row.start : row.end]
+        tints = (inks.plain, inks.faint, inks.number)
+        styles = [tints[group] for group in part.translate(_GROUPS)]
+        for mark in marks:
+            start, end = max(mark.start, row.start) - row.start, min(mark.end, row.end) - row.start
+            styles[start:end] = [inks.here if mark.here else inks.hit] * (end - start)
+        pairs = [Segment(f"{row.start:0{self._digits}x}  ", inks.faint)]
+        letters: list[Segment] = []
+        for start, end in _runs(styles, 8 if step == 16 else 0):
+            gap = "  " if step == 16 and end == 8 else " "
+            pairs += [Segment(part[start:end].hex(" "), styles[start]), Segment(gap, inks.plain)]
+            letters.append(Segment(part[start:end].translate(_LETTERS).decode("latin-1"), styles[start]))
+        missing = 3 * (step - len(part)) + (step == 16 and len(part) < 8) + 1
+        return [*pairs, Segment(" " * missing, inks.plain), *letters]
 
     def _step(self, width: int) -> int:
         for step in (16, 8, 4, 2):
@@ -212,7 +216,16 @@ class HexLayout:
         return 1
 
 
-def _joined(parts: Iterator[tuple[str, Style]] | list[tuple[str, Style]]) -> list[Segment]:
+def _runs(styles: list[Style], split: int) -> Iterator[tuple[int, int]]:
+    """Where one style begins and ends; no run goes across the index `split`."""
+    start = 0
+    for at in range(1, len(styles) + 1):
+        if at == len(styles) or at == split or styles[at] is not styles[start]:
+            yield start, at
+            start = at
+
+
+def _joined(parts: Iterator[tuple[str, Style]]) -> list[Segment]:
     """Neighbours of one style as one segment."""
     segments: list[Segment] = []
     texts: list[str] = []

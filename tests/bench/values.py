@@ -109,6 +109,7 @@ def show_in_entry_pane(value: bytes) -> None:
         return Entry(value)
 
     class Side(App[None]):
+        AUTO_FOCUS = None  # else the key would be the widget's
         BINDINGS = [("0", "show", "show"), ("ctrl+e", "end", "end")]
 
         def compose(self) -> ComposeResult:
@@ -132,11 +133,14 @@ def show_in_text_area(value: bytes) -> None:
     from textual.widgets import Static, TextArea
 
     class Side(App[None]):
+        AUTO_FOCUS = None  # else the key would be the widget's
         BINDINGS = [("0", "show", "show"), ("ctrl+e", "end", "end")]
 
         def compose(self) -> ComposeResult:
             yield Static("press 0")
-            yield TextArea(read_only=True, soft_wrap=False)
+            area = TextArea(read_only=True, soft_wrap=False)
+            area.cursor_blink = False  # it would draw twice a second
+            yield area
 
         def action_show(self) -> None:
             area = self.query_one(TextArea)
@@ -146,9 +150,6 @@ def show_in_text_area(value: bytes) -> None:
         def action_end(self) -> None:
             area = self.query_one(TextArea)
             area.move_cursor(area.document.end)
-
-        def on_mount(self) -> None:
-            self.set_focus(None)
 
     Side().run()
 

@@ -6,11 +6,14 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import uvicorn
 
+from kvtui.local.demo import quick_place
 from kvtui.local.server import create_app
+from kvtui.local.serving import configured
 from kvtui.local.state import KVState
 from tests.local.kit import Api, Clock, Served, client_of
 
@@ -21,8 +24,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def state(tmp_path: Path, clock: Clock) -> KVState:
-    return KVState(tmp_path / "state", clock=clock)
+def folder() -> Iterator[Path]:
+    """A folder in memory, where the system has one: KV makes a file for every value."""
+    with TemporaryDirectory(prefix="kvtui-test-", dir=quick_place()) as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def state(folder: Path, clock: Clock) -> KVState:
+    return KVState(folder / "state", clock=clock)
 
 
 @pytest.fixture
@@ -32,13 +42,12 @@ async def api(state: KVState, clock: Clock) -> AsyncIterator[Api]:
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    state = KVState(tmp_path / "served")
+def served(folder: Path) -> Iterator[Served]:
+    state = KVState(folder / "served")
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen()
-    config = uvicorn.Config(create_app(state), log_level="warning", lifespan="off", ws="none")
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(configured(create_app(state)))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     yield Served(state, listening.getsockname()[1])

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from kvtui.api import limits
-from kvtui.local import demo, sample
+from kvtui.local import sample
 from kvtui.local.demo import make_demo
 from kvtui.local.server import create_app
 from kvtui.local.state import KVState
@@ -19,9 +17,8 @@ from tests.local.kit import HOME, NOW, Clock, client_of, value_path
 
 
 @pytest.fixture
-def small(clock: Clock) -> Iterator[KVState]:
-    with TemporaryDirectory(prefix="kvtui-test-", dir=demo.quick_place()) as folder:
-        yield make_demo(Path(folder), now=NOW, clock=clock)
+def small(folder: Path, clock: Clock) -> KVState:
+    return make_demo(folder, now=NOW, clock=clock)
 
 
 def test_it_has_four_namespaces_and_some_5000_keys(small: KVState) -> None:

@@ -151,9 +151,10 @@ texts = st.lists(st.sampled_from([*AWKWARD, "z"]) | st.text(max_size=3), max_siz
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(keys=st.sets(texts.filter(bool), max_size=30), prefix=texts, limit=st.integers(1, 7))
 def test_a_listing_is_what_sorting_and_filtering_gives(
-    tmp_path_factory: pytest.TempPathFactory, keys: set[str], prefix: str, limit: int
+    state: KVState, keys: set[str], prefix: str, limit: int
 ) -> None:
-    pairs = Pairs(tmp_path_factory.mktemp("kv"), "ns")
+    pairs = state.pairs("ns")
+    pairs.erase()
     pairs.write([(key, Entry(key.encode())) for key in keys])
     expected = sorted((key for key in keys if key.startswith(prefix)), key=str.encode)
     assert keys_of(pairs, prefix, limit) == expected

@@ -96,6 +96,8 @@ def test_a_large_value_makes_the_trip_over_a_real_port(served: Served) -> None:
     assert entry.value == value
 
 
+as_root = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become nobody")
+
 READ_AS_NOBODY = """
 import os, sys
 from pathlib import Path
@@ -114,11 +116,10 @@ except StateUnreadable as problem:
 """
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become nobody")
+@as_root
 @pytest.mark.parametrize("left_open", [False, True])
-def test_state_that_one_may_only_read_is_read(tmp_path: Path, left_open: bool) -> None:
+def test_state_that_one_may_only_read_is_read(folder: Path, left_open: bool) -> None:
     """By one who owns nothing: from the file alone, or with the write-ahead log of a wrangler that runs."""
-    folder = tmp_path / "state"
     KVState(folder).pairs("ns").write([("k", Entry(b"v"))])
     table = layout.database(folder / "v3/kv", "ns")
     other = sqlite3.connect(table, isolation_level=None)
@@ -126,10 +127,7 @@ def test_state_that_one_may_only_read_is_read(tmp_path: Path, left_open: bool) -
         other.execute("INSERT INTO _mf_entries VALUES ('late', 'no file', NULL, NULL)")
     else:
         other.close()
-    for path in (tmp_path, *tmp_path.parents):
-        if path != Path("/tmp") and path != Path("/"):
-            path.chmod(0o755)
-    for path in folder.rglob("*"):
+    for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
     command = [sys.executable, "-c", READ_AS_NOBODY, str(folder), str(PROJECT)]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -139,3 +137,10 @@ def test_state_that_one_may_only_read_is_read(tmp_path: Path, left_open: bool) -
     assert keys == ("['k', 'late'] b'v'" if left_open else "['k'] b'v'")
     assert problem.startswith("StateUnreadable:")
     assert "not be written" in problem or "Permission denied" in problem
+
+
+@as_root
+def test_a_folder_that_one_may_not_look_into_is_said_kindly(folder: Path) -> None:
+    command = [sys.executable, "-c", READ_AS_NOBODY, str(folder / "state"), str(PROJECT)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert f"StateNotFound: You may not look into {folder}/state" in done.stderr

@@ -25,7 +25,8 @@ from kvtui.core.listing import Listing
 from kvtui.core.store import Store
 from kvtui.local.server import create_app
 from kvtui.local.state import KVState
-from kvtui.ui.keylist import GUTTER, KeyList, columns
+from kvtui.ui.keyline import GUTTER, columns
+from kvtui.ui.keylist import KeyList
 from kvtui.ui.panes.keys import BARREN_MOST, KeysPane
 from kvtui.ui.present import ControlFilter
 from tests.ui.kit import screen_text, until
@@ -59,11 +60,16 @@ class Server:
         self.open.set()
         self.failure: Unreachable | None = None
         self.asked: list[str | None] = []
+        self.slow_to_stop = 0.0
 
     def listing(self, namespace: Namespace, prefix: str) -> Listing:
         async def fetch(cursor: str | None) -> KeyPage:
             self.asked.append(cursor)
-            await self.open.wait()
+            try:
+                await self.open.wait()
+            except asyncio.CancelledError:
+                await asyncio.sleep(self.slow_to_stop)
+                raise
             if self.failure:
                 raise self.failure
             names = [name for name in self.names[namespace] if name.startswith(prefix)]
@@ -184,6 +190,21 @@ async def test_loading_all_stops_when_told_to_and_can_go_on(key: str) -> None:
         server.open.set()
         await pilot.press("L")
         await until(pilot, lambda: app.title_words == "Keys  2,000+")
+
+
+async def test_a_load_that_is_slow_to_stop_does_not_hide_the_next() -> None:
+    server = Server()
+    async with shown(server) as (app, pilot):
+        server.slow_to_stop = 0.05
+        server.open.clear()
+        await pilot.press("L")
+        await until(pilot, lambda: len(server.asked) == 2)
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: len(server.asked) == 3)
+        assert app.pane.status == "● loading page 2 · 1,000 keys · esc stops"
+        server.open.set()
+        await until(pilot, lambda: app.title_words == "Keys  2,500")
+        assert app.pane.status == "2,500 keys · complete"
 
 
 async def test_a_failure_says_why_keeps_what_is_there_and_is_tried_again() -> None:

@@ -30,6 +30,15 @@ TITLE_S = 1.0
 class KeyRows(Vertical):
     """A listing's rows, in a list with a filter line above it and a line of words below."""
 
+    class Arranged(Message, bubble=False):
+        """From the thread that filters and sorts: what it has found, or why it gave up."""
+
+        def __init__(self, job: Job, found: Found | None, problem: str = "") -> None:
+            super().__init__()
+            self.job = job
+            self.found = found
+            self.problem = problem
+
     def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__(id="keys", classes="pane")
         self._clock = clock

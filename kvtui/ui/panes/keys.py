@@ -89,6 +89,7 @@ class KeysPane(KeyRows):
         super().__init__(clock)
         self._make_listing = make_listing
         self._namespace: Namespace | None = None
+        self._turn = 0
         self._barren = 0
         self._resting: Timer | None = None
         self._growing: Timer | None = None
@@ -107,7 +108,8 @@ class KeysPane(KeyRows):
     def _adopt(self, listing: Listing | None, marks: Marks, row: int = 0) -> None:
         """Show another listing. Whatever still works for the last one is cancelled."""
         self.workers.cancel_node(self)
-        self._doing, self._barren = Doing.NOTHING, 0
+        self._begin(Doing.NOTHING)
+        self._barren = 0
         self._put(listing, marks, row)
         self._rest()
         self._show_growth()
@@ -118,8 +120,8 @@ class KeysPane(KeyRows):
         listing = self.listing
         if listing is None or listing.state == "complete":
             return
-        self._doing = Doing.LOADING_ALL if everything else Doing.LOADING
         self._note = ""
+        turn = self._begin(Doing.LOADING_ALL if everything else Doing.LOADING)
         self._say()
         try:
             if everything:
@@ -127,10 +129,21 @@ class KeysPane(KeyRows):
             else:
                 self._barren = 0 if await listing.load_page() else self._barren + 1
         finally:
-            if listing is self.listing:
-                self._doing = Doing.NOTHING
+            if self._end(turn):
                 self._show_growth()
         self._load_near_end()
+
+    def _begin(self, doing: Doing) -> int:
+        """What is under way from now on; the number says whose turn it is."""
+        self._doing = doing
+        self._turn += 1
+        return self._turn
+
+    def _end(self, turn: int) -> bool:
+        """Nothing is under way any more, unless something else has begun: a cancelled load ends late."""
+        if turn == self._turn:
+            self._doing = Doing.NOTHING
+        return turn == self._turn
 
     def _page_came(self, listing: Listing) -> None:
         """Pages stream in: what they bring is shown a few times a second."""
@@ -186,7 +199,8 @@ class KeysPane(KeyRows):
             self.show(self._namespace, self.prefix)
             return
         fresh = self._make_listing(self._namespace, self.prefix)
-        self._doing, self._note = Doing.REFRESHING, ""
+        self._note = ""
+        turn = self._begin(Doing.REFRESHING)
         wanted = self._last_wanted(old)
         try:
             while True:
@@ -196,8 +210,7 @@ class KeysPane(KeyRows):
                 if fresh.state != "more" or reached:
                     break
         finally:
-            if old is self.listing:
-                self._doing = Doing.NOTHING
+            if self._end(turn):
                 self._say()
         if fresh.error is not None:
             self._note = f"Refresh failed: {fresh.error.message} The list is as it was · R tries again"
