@@ -41,6 +41,9 @@ Carry = Callable[[bytes, str], Awaitable["Copied"]]
 LEAST_SIZE = (40, 12)
 TOO_SMALL = "kvtui needs 40×12 cells."
 
+SIDE_BY_SIDE_FROM = 100
+"""Columns under which the entry stands below the list."""
+
 ALL_PANES_FROM = 60
 """Columns under which one pane shows at a time."""
 
@@ -78,7 +81,6 @@ class Browser(Screen[None]):
         ),
         verb("q,ctrl+q", "app.quit", "quit", "app.quit", "Quit."),
     ]
-    HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (100, "-side-by-side")]
     AUTO_FOCUS = None
 
     place: reactive[Place | None] = reactive[Place | None](None)
@@ -233,7 +235,9 @@ class Browser(Screen[None]):
         width, height = self.app.size
         alone = self.zoomed or width < ALL_PANES_FROM
         self.query_one("#too-small").display = width < LEAST_SIZE[0] or height < LEAST_SIZE[1]
-        self.query_one("#right").display = not alone or self.at != "tree"
+        right = self.query_one("#right")
+        right.display = not alone or self.at != "tree"
+        right.set_class(width < SIDE_BY_SIDE_FROM, "stacked")
         for name, pane in zip(self.PANES, self._panes, strict=True):
             pane.display = not alone or name == self.at
 

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from textual.app import App, ComposeResult
+from textual.containers import Horizontal
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -51,7 +52,8 @@ class Host(App[None]):
         self.copied: list[tuple[bytes, str]] = []
 
     def compose(self) -> ComposeResult:
-        yield self.pane
+        with Horizontal():
+            yield self.pane
 
     def on_entry_pane_said(self, event: EntryPane.Said) -> None:
         self.said.append((event.words, event.tone))
