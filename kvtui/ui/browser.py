@@ -191,6 +191,10 @@ class Browser(Screen[None]):
     def _key_rested(self, event: KeysPane.Rested) -> None:
         self.key = event.name
 
+    @on(KeysPane.Refreshed)
+    def _keys_refreshed(self) -> None:
+        self.query_one(EntryPane).action_refresh_entry()
+
     @on(KeysPane.Opened)
     def _key_opened(self, event: KeysPane.Opened) -> None:
         self.key = event.name

@@ -22,6 +22,9 @@ EXPIRES_FROM = 34
 SOON_S = 600
 """A key that expires within ten minutes stands out."""
 
+LAST_S = 10
+"""The countdown's last seconds, which are counted one by one."""
+
 
 class Columns(NamedTuple):
     """The widths of the columns; zero for one that there is no room for."""
@@ -64,7 +67,9 @@ def columns(width: int) -> Columns:
 
 
 def expires_words(left: float | None) -> str:
-    """In minutes where `countdown` has minutes and seconds: a line a second adds up over SSH."""
+    """In minutes, then in steps of five seconds, at last in seconds: over SSH each change costs a line."""
+    if left is not None and LAST_S < left < 60:
+        left = left // 5 * 5
     words = countdown(left)
     return words.split()[0] if words.endswith("s") else words
 

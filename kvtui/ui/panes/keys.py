@@ -77,6 +77,9 @@ class KeysPane(KeyRows):
             super().__init__()
             self.prefix = prefix
 
+    class Refreshed(Message):
+        """The keys were listed anew."""
+
     class Changed(Message):
         """The listing has grown, or its state has changed."""
 
@@ -218,6 +221,7 @@ class KeysPane(KeyRows):
             return
         name = self.name_at_cursor
         self._adopt(fresh, carry_marks(self.marks, old.table, fresh.table), fresh.table.row_from(name or ""))
+        self.post_message(self.Refreshed())
 
     def _last_wanted(self, old: Listing) -> str:
         """How far a refresh has to come: past the cursor, what is in sight, and the last mark."""
