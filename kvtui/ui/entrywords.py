@@ -9,7 +9,9 @@ from kvtui.core.decoding import Decoded
 from kvtui.core.values import Facts, Kind, View
 from kvtui.ui.present import countdown, safe_content, size_words, when_words
 
-_SHA_SHORT = 8
+_SHA_SHORT = (8, 4, 0)
+"""Hex digits of the SHA-256 that the header shows: fewer where it is narrow."""
+
 _DOT = (" · ", "$text-muted")
 
 NOTHING_CHOSEN = "Move in the list: the value under the cursor is shown here."
@@ -27,11 +29,10 @@ _VIEW_WORDS = {
 
 def header(entry: Entry, facts: Facts, now: float, width: int) -> Content:
     """Size, kind, SHA-256 and what is left of its life, as much as fits, the last two first to be kept."""
-    facts_words = [size_words(len(entry.value)), str(facts.kind)]
-    sha = f"sha256 {facts.sha256[:_SHA_SHORT]}…"
-    life = life_words(entry.expiration, now)
-    for words in ([*facts_words, sha, life], [*facts_words, life]):
-        line = Content.assemble(*_dotted(words))
+    known, life = [size_words(len(entry.value)), str(facts.kind)], life_words(entry.expiration, now)
+    for digits in _SHA_SHORT:
+        sha = [f"sha256 {facts.sha256[:digits]}…"] if digits else []
+        line = Content.assemble(*_dotted([*known, *sha, life]))
         if line.cell_length <= width:
             break
     return line

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from textual.widgets import Input
 
 
 class LineInput(Input):
-    """Hidden until it is opened. `entered` is called by Enter itself, not by a message.
+    """Hidden until it is opened."""
 
-    A message would be handled after the next key, and a key that was typed behind Enter in one burst, as over
-    a slow link, would still land in the line.
-    """
-
-    def __init__(self, placeholder: str, entered: Callable[[str], None], *, id: str | None = None) -> None:
+    def __init__(self, placeholder: str, *, id: str | None = None) -> None:
         super().__init__(placeholder=placeholder, id=id, classes="line-input", compact=True)
-        self._entered = entered
 
     def on_mount(self) -> None:
         self.display = False
 
     def open(self, value: str | None = None) -> None:
-        """Show the line and give it the keyboard, at once: the next key may be here already."""
+        """Show the line and give it the keyboard."""
         if value is not None:
             self.value = value
             self.cursor_position = len(value)
@@ -34,6 +27,3 @@ class LineInput(Input):
         with self.prevent(Input.Changed):
             self.value = ""
         self.display = False
-
-    async def action_submit(self) -> None:
-        self._entered(self.value)

@@ -29,10 +29,10 @@ class ValueView(Widget, can_focus=True):
         height: 1fr;
         & > .value--plain { color: $foreground; }
         & > .value--faint { color: $text-muted; }
-        & > .value--key { color: $text-accent; }
+        & > .value--key { color: $text-primary; }
         & > .value--string { color: $text-success; }
         & > .value--number { color: $text-warning; }
-        & > .value--word { color: $text-primary; text-style: bold; }
+        & > .value--word { color: $text-accent; text-style: bold; }
         & > .value--hit { text-style: underline reverse; }
         & > .value--here { color: $text-accent; text-style: bold reverse; }
     }

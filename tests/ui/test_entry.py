@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from textual import on
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal
 from textual.pilot import Pilot
@@ -55,10 +56,12 @@ class Host(App[None]):
         with Horizontal():
             yield self.pane
 
-    def on_entry_pane_said(self, event: EntryPane.Said) -> None:
+    @on(EntryPane.Said)
+    def keep_words(self, event: EntryPane.Said) -> None:
         self.said.append((event.words, event.tone))
 
-    def on_entry_pane_copy_requested(self, event: EntryPane.CopyRequested) -> None:
+    @on(EntryPane.CopyRequested)
+    def keep_copied(self, event: EntryPane.CopyRequested) -> None:
         self.copied.append((event.data, event.what))
 
 

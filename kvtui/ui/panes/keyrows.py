@@ -20,6 +20,7 @@ from kvtui.core.filters import FilterError, read_filter
 from kvtui.core.keys import KeyTable, Marks
 from kvtui.core.listing import Listing
 from kvtui.ui.keylist import KeyList
+from kvtui.ui.lineinput import LineInput
 from kvtui.ui.panes.keystate import Doing, Facts, empty_words, state_words, title_words
 from kvtui.ui.present import safe_content
 
@@ -55,14 +56,21 @@ class KeyRows(Vertical):
         self._titled = 0.0
 
     def compose(self) -> ComposeResult:
-        yield Input(id="prefix-input", placeholder="keys that begin with", classes="line-input", compact=True)
-        yield Input(id="filter-input", placeholder="text  ~regex  !not", classes="line-input", compact=True)
+        yield LineInput("keys that begin with", id="prefix-input")
+        yield LineInput("text  ~regex  !not", id="filter-input")
         yield KeyList(self._clock)
         yield Static(id="keys-state", classes="state-line", markup=False)
 
     def on_mount(self) -> None:
-        self.query_one("#prefix-input").display = self.query_one("#filter-input").display = False
         self._say()
+
+    @property
+    def _prefix_line(self) -> LineInput:
+        return self.query_one("#prefix-input", LineInput)
+
+    @property
+    def _filter_line(self) -> LineInput:
+        return self.query_one("#filter-input", LineInput)
 
     @property
     def list(self) -> KeyList:
@@ -156,18 +164,12 @@ class KeyRows(Vertical):
 
     def action_filter(self) -> None:
         """Open the filter line."""
-        self._open_line("#filter-input")
-
-    def _open_line(self, selector: str) -> Input:
-        line = self.query_one(selector, Input)
-        line.display = True
-        self.screen.set_focus(line)
-        return line
+        self._filter_line.open()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        if event.input.id != "filter-input":
+        if event.input is not self._filter_line:
             return
         try:
             wanted, self._note = read_filter(event.value), ""
@@ -179,10 +181,7 @@ class KeyRows(Vertical):
         self._arrange()
 
     def _close_filter(self) -> None:
-        line = self.query_one("#filter-input", Input)
-        with self.prevent(Input.Changed):
-            line.value = ""
-        line.display = False
+        self._filter_line.close()
         self._note = ""
         self._arrangement.set_filter(None)
         self._arrange()
@@ -193,7 +192,7 @@ class KeyRows(Vertical):
 
     @property
     def _filter_open(self) -> bool:
-        return self.query_one("#filter-input").display
+        return self._filter_line.display
 
     # Marks
 

@@ -103,7 +103,7 @@ class KeysPane(KeyRows):
         """Begin a fresh listing of a place; what belonged to the last one goes. None shows no place."""
         self._namespace, self.prefix = namespace, prefix
         self._close_filter()
-        self.query_one("#prefix-input").display = False
+        self._prefix_line.close()
         self._adopt(self._make_listing(namespace, prefix) if namespace else None, Marks())
         if self.listing:
             self._load()
@@ -255,15 +255,13 @@ class KeysPane(KeyRows):
     def action_prefix(self) -> None:
         """Open the prefix line, with the prefix that is listed."""
         if self._namespace is not None:
-            line = self._open_line("#prefix-input")
-            line.value = self.prefix
-            line.action_end()
+            self._prefix_line.open(self.prefix)
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        if event.input.id == "prefix-input":
-            event.input.display = False
+        if event.input is self._prefix_line:
+            self._prefix_line.close()
             self.post_message(self.PrefixWanted(event.value))
         elif not event.value:
             self._close_filter()
@@ -288,8 +286,8 @@ class KeysPane(KeyRows):
     def action_leave(self) -> None:
         """Leave the innermost thing there is."""
         if self._in_a_line:
-            self.query_one("#prefix-input").display = False
-            if not self.query_one("#filter-input", Input).value:
+            self._prefix_line.close()
+            if not self._filter_line.value:
                 self._close_filter()
             self.focus_inside()
         elif self._stoppable:

@@ -102,7 +102,7 @@ class NamespacesPane(Vertical, inherit_bindings=False):
         self._aim: Place | None = None
 
     def compose(self) -> ComposeResult:
-        yield LineInput("filter titles", lambda _line: self.focus_inside())
+        yield LineInput("filter titles")
         yield Static(classes="note")
         yield NamespaceTree()
 
@@ -281,6 +281,11 @@ class NamespacesPane(Vertical, inherit_bindings=False):
         if not (self._line.has_focus and self._line.value):
             self._line.close()
             self._rebuild()
+        self.focus_inside()
+
+    @on(Input.Submitted)
+    def _filter_entered(self, event: Input.Submitted) -> None:
+        event.stop()
         self.focus_inside()
 
     @on(Input.Changed)
