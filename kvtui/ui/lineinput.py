@@ -6,24 +6,28 @@ from textual.widgets import Input
 
 
 class LineInput(Input):
-    """Hidden until it is opened."""
+    """Hidden until it is opened, and disabled: a hidden widget can still be given the focus."""
 
     def __init__(self, placeholder: str, *, id: str | None = None) -> None:
         super().__init__(placeholder=placeholder, id=id, classes="line-input", compact=True)
 
     def on_mount(self) -> None:
-        self.display = False
+        self._show(False)
 
     def open(self, value: str | None = None) -> None:
         """Show the line and give it the keyboard."""
         if value is not None:
             self.value = value
             self.cursor_position = len(value)
-        self.display = True
+        self._show(True)
         self.screen.set_focus(self)
 
     def close(self) -> None:
         """Hide the line, emptied. Nobody is told that its text has changed."""
         with self.prevent(Input.Changed):
             self.value = ""
-        self.display = False
+        self._show(False)
+
+    def _show(self, shown: bool) -> None:
+        self.display = shown
+        self.disabled = not shown

@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 
 from kvtui.core.finding import Hits, find
 from kvtui.core.values import SMALL
+from kvtui.ui.lineinput import LineInput
 from kvtui.ui.present import safe_content
 from kvtui.ui.shown import Shown
 from kvtui.ui.valueview import ValueView
@@ -40,12 +41,8 @@ class EntryBody(Vertical):
         self._subtitle = ""
 
     def compose_body(self) -> ComposeResult:
-        """The widgets. The find line is closed, and disabled: hidden, it could still get the focus."""
-        find_line = Input(
-            id="entry-find", placeholder="find", classes="line-input", compact=True, disabled=True
-        )
-        find_line.display = False
-        yield find_line
+        """The widgets."""
+        yield LineInput("find")
         yield ValueView()
         with VerticalScroll(can_focus=True):
             yield Static(id="entry-words")
@@ -126,8 +123,8 @@ class EntryBody(Vertical):
     # Finding
 
     @property
-    def _find_line(self) -> Input:
-        return self.query_one("#entry-find", Input)
+    def _find_line(self) -> LineInput:
+        return self.query_one(LineInput)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Esc is the pane's own only while there is something to leave."""
@@ -138,8 +135,7 @@ class EntryBody(Vertical):
         if self._shown is None:
             self.say("There is nothing here to look through.")
             return
-        self._open_find_line(True)
-        self.screen.set_focus(self._find_line)
+        self._find_line.open(self._wanted_text)
 
     def action_leave(self) -> None:
         """Leave the find line; then forget what was found."""
@@ -159,14 +155,10 @@ class EntryBody(Vertical):
 
     def _close_find_line(self) -> None:
         self.focus_inside()
-        self._open_find_line(False)
+        self._find_line.close()
         self.refresh_bindings()
 
-    def _open_find_line(self, is_open: bool) -> None:
-        self._find_line.display = is_open
-        self._find_line.disabled = not is_open
-
-    @on(Input.Submitted, "#entry-find")
+    @on(Input.Submitted)
     def _find_entered(self, event: Input.Submitted) -> None:
         event.stop()
         self._wanted_text = event.value
