@@ -43,6 +43,8 @@ def keys_shown(keys: str) -> str:
 
 
 def _one_key(key: str) -> str:
+    if key == "enter":
+        return key  # its sign is in few terminals' fonts
     shown = format_key(key)
     return f"ctrl+{shown[1:]}" if len(shown) > 1 and shown.startswith("^") else shown
 

@@ -61,7 +61,7 @@ class Browser(Screen[None]):
             "copy",
             "copy",
             "app.copy",
-            "Copy the value of the current key: the very bytes that are stored.",
+            "Copy the current key's value: the stored bytes.",
         ),
         quiet("tab", "focus_next_pane(1)", "Next pane", "app.next_pane", "Go to the next pane."),
         quiet(

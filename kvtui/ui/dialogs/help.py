@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.table import Table
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -32,20 +33,22 @@ class HelpDialog(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = "Help"
-            box.border_subtitle = Content("j k scroll · esc close")
+            box.border_subtitle = "j k scroll · esc close"
             with VerticalScroll(can_focus=False):
-                yield Static(self._text())
-
-    def _text(self) -> Content:
-        lines: list[Content] = []
-        for group in self._groups:
-            lines.append(Content.assemble((group.title, "bold $accent")))
-            for binding in group.bindings:
-                keys = keys_shown(binding.key)
-                lines.append(Content.assemble((f"  {keys:<16}", "bold"), (binding.tooltip, "")))
-            lines.append(Content(""))
-        return Content("\n").join(lines[:-1])
+                for group in self._groups:
+                    yield Static(group.title, classes="group-title")
+                    yield Static(_table(group))
 
     def action_scroll(self, lines: int) -> None:
         """Move the text by some lines."""
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+
+def _table(group: Group) -> Table:
+    """Keys on the left, and sentences that wrap beside them."""
+    table = Table.grid(padding=(0, 2), pad_edge=True)
+    table.add_column(style="bold", no_wrap=True, min_width=14)
+    table.add_column()
+    for binding in group.bindings:
+        table.add_row(Text(keys_shown(binding.key)), Text(binding.tooltip))
+    return table

@@ -99,6 +99,7 @@ class NamespacesPane(Vertical, inherit_bindings=False):
         self._listing: tuple[Place, Listing] | None = None
         self._lines: dict[Place, TreeNode[Node]] = {}
         self._levels: dict[str, Level] = {}
+        self._counts: dict[Place, tuple[int, bool]] = {}
         self._aim: Place | None = None
 
     def compose(self) -> ComposeResult:
@@ -154,7 +155,9 @@ class NamespacesPane(Vertical, inherit_bindings=False):
         node = self._lines.get(place)
         if node is None:
             return
-        node.set_label(_label(_own_name(place), len(listing.table), partial=listing.state != "complete"))
+        node.set_label(
+            self._label(place, _own_name(place), len(listing.table), partial=listing.state != "complete")
+        )
         folded = not node.allow_expand
         self._grow(node)
         if folded and node.allow_expand:
@@ -204,7 +207,16 @@ class NamespacesPane(Vertical, inherit_bindings=False):
         self._lines[place] = node
         return node
 
+    def _label(self, place: Place, name: str, count: int, *, partial: bool) -> Text:
+        """A name with its count. Where a fresh listing has only begun, what was known before stays."""
+        known, _ = self._counts.get(place, (0, False))
+        if not partial or count > known:
+            self._counts[place] = count, partial
+        count, partial = self._counts.get(place, (count, partial))
+        return Text.assemble(safe_text(name), (f"  {count:,}{'+' if partial else ''}", "dim"))
+
     def _drop_prefixes(self) -> None:
+        self._counts = {}
         for place, node in list(self._lines.items()):
             if place.prefix:
                 del self._lines[place]
@@ -230,7 +242,7 @@ class NamespacesPane(Vertical, inherit_bindings=False):
         for group in groups:
             below = Place(at.namespace, group.prefix)
             grows = open_end is not None and open_end.startswith(group.prefix)
-            label = _label(group.prefix[len(place.prefix) :], group.size, partial=grows)
+            label = self._label(below, group.prefix[len(place.prefix) :], group.size, partial=grows)
             if below in self._lines:
                 self._lines[below].set_label(label)
             else:
@@ -300,7 +312,3 @@ def _own_name(place: Place) -> str:
         return place.namespace.title
     above = max((place.prefix[:-1].rfind(mark) for mark in DELIMITERS), default=-1)
     return place.prefix[above + 1 :]
-
-
-def _label(name: str, count: int, *, partial: bool) -> Text:
-    return Text.assemble(safe_text(name), (f"  {count:,}{'+' if partial else ''}", "dim"))
