@@ -59,23 +59,26 @@ class KeysPane(KeyRows):
     class Rested(Message):
         """The cursor has rested on a key; None where there is none."""
 
-        def __init__(self, name: str | None) -> None:
+        def __init__(self, name: str | None, listing: Listing | None) -> None:
             super().__init__()
             self.name = name
+            self.listing = listing
 
     class Opened(Message):
         """A key is to be looked at."""
 
-        def __init__(self, name: str) -> None:
+        def __init__(self, name: str, listing: Listing | None) -> None:
             super().__init__()
             self.name = name
+            self.listing = listing
 
     class PrefixWanted(Message):
         """Another prefix of the same namespace is to be listed."""
 
-        def __init__(self, prefix: str) -> None:
+        def __init__(self, prefix: str, listing: Listing | None) -> None:
             super().__init__()
             self.prefix = prefix
+            self.listing = listing
 
     class Refreshed(Message):
         """The keys were listed anew."""
@@ -233,7 +236,7 @@ class KeysPane(KeyRows):
     def action_open(self) -> None:
         """Look at the key under the cursor."""
         if (name := self.name_at_cursor) is not None:
-            self.post_message(self.Opened(name))
+            self.post_message(self.Opened(name, self.listing))
 
     @on(KeyList.Chosen)
     def _clicked(self, event: KeyList.Chosen) -> None:
@@ -250,7 +253,10 @@ class KeysPane(KeyRows):
         """Tell, once the cursor has stayed where it is for a moment."""
         if self._resting is not None:
             self._resting.stop()
-        self._resting = self.set_timer(REST_S, lambda: self.post_message(self.Rested(self.name_at_cursor)))
+        self._resting = self.set_timer(REST_S, self._rested)
+
+    def _rested(self) -> None:
+        self.post_message(self.Rested(self.name_at_cursor, self.listing))
 
     def action_prefix(self) -> None:
         """Open the prefix line, with the prefix that is listed."""
@@ -262,7 +268,7 @@ class KeysPane(KeyRows):
         event.stop()
         if event.input is self._prefix_line:
             self._prefix_line.close()
-            self.post_message(self.PrefixWanted(event.value))
+            self.post_message(self.PrefixWanted(event.value, self.listing))
         elif not event.value:
             self._close_filter()
         self.focus_inside()
