@@ -7,19 +7,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from kvtui.api.errors import Denied, NamespaceNotFound, NotFound, Refused
-from kvtui.api.models import Account
+from kvtui.api.errors import Denied, KVError, NamespaceNotFound, NotFound, Refused
+from kvtui.api.models import Account, Namespace
 from kvtui.core.listing import Listing
 
 if TYPE_CHECKING:
     from kvtui.api.budget import Budget
     from kvtui.api.client import KVClient
-    from kvtui.api.models import Entry, KeyPage, Namespace
+    from kvtui.api.models import Entry, KeyPage
 
 Progress = Callable[[int, int | None], None]
 """Told the bytes read so far and, where the server says, how many there will be."""
+
+
+class Branch(NamedTuple):
+    """An account and its namespaces by title; `problem` says why they could not be listed."""
+
+    account: Account
+    namespaces: list[Namespace]
+    problem: KVError | None = None
 
 
 class Store:
@@ -65,11 +73,28 @@ class Store:
         found = await self._client.namespaces(account.id)
         return sorted(found, key=lambda namespace: namespace.title)
 
-    async def find_namespace(self, wanted: str) -> Namespace:
-        """The namespace with this id, or else with this title, in any account that can be seen."""
+    async def branches(self) -> list[Branch]:
+        """Every account with its namespaces, or with why it may not be read.
+
+        A token that may read one account of several is common, so one refusal hides nothing of the others.
+        Raises only where no account could be read.
+        """
         accounts = await self.accounts()
-        lists = await asyncio.gather(*(self.namespaces(account) for account in accounts))
-        return choose_namespace([namespace for found in lists for namespace in found], wanted)
+        found = await asyncio.gather(*(self._branch(account) for account in accounts))
+        if found and all(branch.problem for branch in found):
+            raise next(branch.problem for branch in found if branch.problem)
+        return list(found)
+
+    async def _branch(self, account: Account) -> Branch:
+        try:
+            return Branch(account, await self.namespaces(account))
+        except KVError as error:
+            return Branch(account, [], error)
+
+    async def find_namespace(self, wanted: str) -> Namespace:
+        """The namespace with this id, or else with this title, in any account that can be read."""
+        found = await self.branches()
+        return choose_namespace([namespace for branch in found for namespace in branch.namespaces], wanted)
 
     def listing(self, namespace: Namespace, prefix: str = "") -> Listing:
         """A fresh listing of a namespace's keys, or of those with a prefix; nothing is sent yet."""

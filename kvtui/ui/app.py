@@ -86,7 +86,7 @@ class KvtuiApp(TypeAheadApp):
         """All of Textual's own copying (a selection, an input) goes the way that `y` goes."""
         self._clipboard = text
         if isinstance(self.screen, Browser):
-            self.screen.copy(text.encode(errors="surrogatepass"))
+            self.screen.copy(text.encode(errors="surrogatepass"), "selection")
 
     async def _carry(self, data: bytes, form: str) -> Copied:
         """Copy by the route that was chosen at the start, or by the best there is."""

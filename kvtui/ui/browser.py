@@ -5,7 +5,6 @@ Panes read, and send their intents up here; this screen decides where they lead.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ from textual.widgets import Static
 from kvtui.api.errors import KVError
 from kvtui.api.models import Entry, Namespace
 from kvtui.core.listing import Listing
-from kvtui.core.store import Progress, Store
+from kvtui.core.store import Progress, Store, choose_namespace
 from kvtui.ui.bindings import Group, declared, footer_hints, quiet, verb
 from kvtui.ui.panes.bars import FootLine, TopLine
 from kvtui.ui.panes.entry import EntryPane
@@ -96,6 +95,7 @@ class Browser(Screen[None]):
         self._start = start
         self._carry = carry
         self._store: Store | None = None
+        self._copying = False
 
     def compose(self) -> ComposeResult:
         yield TopLine()
@@ -138,24 +138,26 @@ class Browser(Screen[None]):
         tree.say("Connecting...")
         try:
             self._store = self.query_one(TopLine).store = self._store or await self._way.open()
-            accounts = await self.store.accounts()
-            lists = await asyncio.gather(*(self.store.namespaces(account) for account in accounts))
-            tree.fill(list(zip(accounts, lists, strict=True)))
+            tree.fill(await self.store.branches())
+            self.say("")
             if self._start.namespace and self.place is None:
-                namespace = await self.store.find_namespace(self._start.namespace)
-                self.open(Place(namespace, self._start.prefix))
+                self.open(Place(choose_namespace(tree.namespaces, self._start.namespace)))
         except KVError as error:
             tree.say(error.message, error.remedy, "", "R tries again.")
             self.say(error.message, "error")
 
     @on(NamespacesPane.RefreshWanted)
     def _reconnect(self) -> None:
-        self.connect()
+        # What opens a source runs on in its thread when its worker is cancelled: it is not begun twice.
+        if not any(worker.group == "connect" and worker.is_running for worker in self.workers):
+            self.connect()
 
     # Going places
 
     def open(self, place: Place) -> None:
-        """List a place's keys."""
+        """List a place's keys. The prefix that kvtui was started with goes with the first of them."""
+        if self.place is None and not place.prefix:
+            place = place._replace(prefix=self._start.prefix)
         self.place = place
         self.key = None
         self.query_one(NamespacesPane).point_at(place)
@@ -178,7 +180,7 @@ class Browser(Screen[None]):
 
     @on(KeysPane.PrefixWanted)
     def _prefix_wanted(self, event: KeysPane.PrefixWanted) -> None:
-        if self.place:
+        if self.place and self._is_current(event.listing):
             self.open(Place(self.place.namespace, event.prefix))
 
     @on(KeysPane.Changed)
@@ -189,7 +191,8 @@ class Browser(Screen[None]):
 
     @on(KeysPane.Rested)
     def _key_rested(self, event: KeysPane.Rested) -> None:
-        self.key = event.name
+        if self._is_current(event.listing):
+            self.key = event.name
 
     @on(KeysPane.Refreshed)
     def _keys_refreshed(self) -> None:
@@ -197,8 +200,13 @@ class Browser(Screen[None]):
 
     @on(KeysPane.Opened)
     def _key_opened(self, event: KeysPane.Opened) -> None:
-        self.key = event.name
-        self.action_focus_pane("entry")
+        if self._is_current(event.listing):
+            self.key = event.name
+            self.action_focus_pane("entry")
+
+    def _is_current(self, listing: Listing | None) -> bool:
+        """Whether a message speaks of the listing that is shown: a late one may name another place's key."""
+        return listing is self.query_one(KeysPane).listing
 
     # Panes
 
@@ -255,40 +263,61 @@ class Browser(Screen[None]):
     # Copying
 
     def action_copy(self) -> None:
-        """Copy the value of the current key."""
-        entry = self.query_one(EntryPane).entry
+        """Copy the value of the key under the cursor, also before the cursor has rested."""
+        if self.at != "entry":
+            self.key = self.query_one(KeysPane).name_at_cursor
         if self.key is None:
             self.say("Choose a key first: y copies its value.")
-        elif entry is None:
-            self.say("The value is not read yet. Press y again in a moment.")
         else:
-            self.copy(entry.value)
+            self.copy_value(self.key)
+
+    @work(group="copy")
+    async def copy_value(self, key: str) -> None:
+        """Copy a key's value as soon as it is read."""
+        entry = await self.query_one(EntryPane).once_read()
+        if self.key != key:
+            self.say(f"{key}: not copied, for the cursor has moved on.")
+        elif entry is None:
+            self.say(f"{key}: not copied, for its value could not be read. R reads again.", "error")
+        else:
+            await self._copy(entry.value, key)
 
     @on(EntryPane.CopyRequested)
     def _copy_requested(self, event: EntryPane.CopyRequested) -> None:
-        self.copy(event.data)
+        self.copy(event.data, event.what)
 
     @work(group="copy")
-    async def copy(self, data: bytes) -> None:
-        """Copy bytes by the best way there is, and say which it was and whether it is confirmed."""
-        copied = await self._carry(data, "text")
-        if copied.not_text:
-            from kvtui.ui.dialogs.choose import Choice, ChooseDialog
+    async def copy(self, data: bytes, what: str) -> None:
+        """Copy bytes that are at hand."""
+        await self._copy(data, what)
 
-            choice = await self.app.push_screen_wait(
-                ChooseDialog(
-                    "Copy",
-                    Content("This value is not plain text. Pasted as text it would be damaged."),
-                    [
-                        Choice("base64", "Copy as base64", "text that decodes to the same bytes"),
-                        Choice("file", "Save to a private file", "and show its path"),
-                    ],
-                )
+    async def _copy(self, data: bytes, what: str) -> None:
+        """Copy by the best way there is; say which it was and whether it is confirmed."""
+        if self._copying:
+            self.say("The copy before is still under way.")
+            return
+        self._copying = True
+        try:
+            copied = await self._carry(data, "text")
+            if copied.not_text and (form := await self._ask_for_form()):
+                copied = await self._carry(data, form)
+            self.say(f"{what}: {copied.message}", "" if copied.ok else "error")
+        finally:
+            self._copying = False
+
+    async def _ask_for_form(self) -> str | None:
+        from kvtui.ui.dialogs.choose import Choice, ChooseDialog
+
+        return await self.app.push_screen_wait(
+            ChooseDialog(
+                "Copy",
+                Content("This value is not plain text. Pasted as text it would be damaged."),
+                [
+                    Choice("base64", "Copy as base64", "text that decodes to the same bytes"),
+                    Choice("file", "Save to a private file", "and show its path"),
+                ],
             )
-            if choice is None:
-                return
-            copied = await self._carry(data, choice)
-        self.say(copied.message, "" if copied.ok else "error")
+        )
 
     # Words
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
+from textual.worker import Worker, WorkerFailed
 
 from kvtui.api.errors import KeyNotFound, KVError
 from kvtui.api.models import Entry, Namespace
@@ -82,6 +84,7 @@ class EntryPane(EntryBody):
         self._clock = clock
         self._environ = environ
         self._asked: tuple[Namespace, str] | None = None
+        self._reading: Worker[None] | None = None
         self._tab = TABS[0]
         self._wanted_view: View | None = None
         self._status = ""
@@ -128,8 +131,14 @@ class EntryPane(EntryBody):
         if self.is_mounted:
             self.view.show(TextLayout(b""))
         self._draw()
-        if self._asked:
-            self._read_entry(*self._asked)
+        self._reading = self._read_entry(*self._asked) if self._asked else None
+
+    async def once_read(self) -> Entry | None:
+        """The entry, when its reading has ended; None where it failed, or another was asked for."""
+        if self._reading is not None:
+            with suppress(WorkerFailed):  # a cancelled one raises this too
+                await self._reading.wait()
+        return self.entry
 
     def action_refresh_entry(self) -> None:
         """Read the entry again."""

@@ -21,6 +21,7 @@ from textual.widgets.tree import TreeNode
 from kvtui.api.models import Account, Namespace
 from kvtui.core.listing import Listing
 from kvtui.core.prefixes import DELIMITERS, Level
+from kvtui.core.store import Branch
 from kvtui.ui.bindings import quiet, verb
 from kvtui.ui.lineinput import LineInput
 from kvtui.ui.present import safe_content, safe_text
@@ -95,7 +96,7 @@ class NamespacesPane(Vertical, inherit_bindings=False):
     def __init__(self) -> None:
         super().__init__(id="tree", classes="pane")
         self.border_title = "Namespaces"
-        self._branches: Sequence[tuple[Account, Sequence[Namespace]]] = ()
+        self._branches: Sequence[Branch] = ()
         self._listing: tuple[Place, Listing] | None = None
         self._lines: dict[Place, TreeNode[Node]] = {}
         self._levels: dict[str, Level] = {}
@@ -118,12 +119,12 @@ class NamespacesPane(Vertical, inherit_bindings=False):
     @property
     def accounts(self) -> list[Account]:
         """The accounts that are shown."""
-        return [account for account, _found in self._branches]
+        return [branch.account for branch in self._branches]
 
     @property
     def namespaces(self) -> list[Namespace]:
         """All namespaces that are known, whatever the filter shows."""
-        return [namespace for _account, found in self._branches for namespace in found]
+        return [namespace for branch in self._branches for namespace in branch.namespaces]
 
     def focus_inside(self) -> None:
         """Give the tree the keyboard, at once: the next key may be here already."""
@@ -135,7 +136,7 @@ class NamespacesPane(Vertical, inherit_bindings=False):
         note.update(Content("\n").join(map(safe_content, lines)))
         note.display = bool(lines)
 
-    def fill(self, branches: Sequence[tuple[Account, Sequence[Namespace]]]) -> None:
+    def fill(self, branches: Sequence[Branch]) -> None:
         """Show these accounts and their namespaces, in place of what was shown."""
         self._branches = branches
         self.say()
@@ -183,24 +184,40 @@ class NamespacesPane(Vertical, inherit_bindings=False):
     def _rebuild(self) -> None:
         tree = self.tree_view
         at = tree.cursor_node.data if tree.cursor_node else None
+        before = self._lines
         wanted = self._line.value.casefold()
         tree.clear()
         self._lines = {}
-        for account, namespaces in self._branches:
-            branch = tree.root.add(
-                safe_text(account.name or account.id or "this machine", "bold"), account, expand=True
-            )
+        for account, namespaces, problem in self._branches:
+            title = safe_text(account.name or account.id or "this machine", "bold")
+            branch = tree.root.add(title, account, expand=True)
             for namespace in namespaces:
                 if wanted in namespace.title.casefold() or wanted in namespace.id:
                     self._add(branch, Place(namespace), safe_text(namespace.title), below=False)
-            if not branch.children:
+            if problem is not None:
+                branch.add_leaf(safe_text(f"{problem.message} {problem.remedy}", "italic"))
+            elif not branch.children:
                 branch.add_leaf(Text("no such title" if wanted else "no namespaces yet", "dim italic"))
+        self._plant_again(before)
         if self._listing:
             self.count(*self._listing)
         tree.root.expand()
         first = next(iter(self._lines), None)
         if (place := at if isinstance(at, Place) else first) is not None:
             self.point_at(place)
+
+    def _plant_again(self, before: dict[Place, TreeNode[Node]]) -> None:
+        """Put the prefixes that were shown back below their namespaces, folded or unfolded as they were."""
+        for place, old in before.items():
+            above = old.parent.data if old.parent else None
+            if place.prefix and isinstance(above, Place) and above in self._lines:
+                assert isinstance(old.label, Text)
+                self._add(self._lines[above], place, old.label, below=old.allow_expand)
+        for place, old in before.items():
+            if (node := self._lines.get(place)) is not None:
+                node.allow_expand = old.allow_expand
+                if old.is_expanded:
+                    node.expand()
 
     def _add(self, parent: TreeNode[Node], place: Place, label: Text, *, below: bool) -> TreeNode[Node]:
         node = parent.add(label, place, allow_expand=below)
