@@ -47,12 +47,17 @@ MOUNTED = "http://localhost/client/v4"
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     os.umask(0o077)  # whatever kvtui writes is its user's alone
-    flags = parser().parse_args(argv)
+    flags = parse(argv)
     if flags.command == "serve":
         return serve(flags)
     from kvtui import config
+    from kvtui.api.errors import Refused
 
-    settings = config.read(flags, os.environ)
+    try:
+        settings = config.read(flags, os.environ)
+    except Refused as problem:
+        print(f"kvtui: {problem}", file=sys.stderr)
+        return 2
     for name in config.SECRETS:
         os.environ.pop(name, None)
     with ExitStack() as closing:
@@ -64,6 +69,19 @@ def main(argv: list[str] | None = None) -> int:
             print(f"kvtui: {NOWHERE}", file=sys.stderr)
             return 2
         return commands.run(flags, lambda: open_store(settings, closing))
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """The flags; ends the program where they contradict each other."""
+    top = parser()
+    flags = top.parse_args(argv)
+    if sum([flags.demo, flags.local is not None, bool(flags.api_url)]) > 1:
+        top.error("name one source: --demo, --local DIR or --api-url URL")
+    if flags.command == "serve" and (flags.demo or flags.api_url or flags.read_only):
+        top.error(
+            "serve takes --local DIR, --account ID, --host and --port; what it serves can be written to"
+        )
+    return flags
 
 
 def parser() -> argparse.ArgumentParser:
@@ -86,7 +104,9 @@ def parser() -> argparse.ArgumentParser:
     shared = _source_flags(top=False)
 
     ls = commands.add_parser("ls", parents=[shared], help="list namespaces, or the keys of one")
-    ls.add_argument("namespace", nargs="?", default="", metavar="NAMESPACE", help="title or id")
+    ls.add_argument(
+        "namespace", nargs="?", default=argparse.SUPPRESS, metavar="NAMESPACE", help="title or id"
+    )
     ls.add_argument("--json", action="store_true", help="JSON Lines: name, expiration, metadata")
 
     get = commands.add_parser("get", parents=[shared], help="write a value's bytes to standard output")
@@ -96,12 +116,15 @@ def parser() -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", help="serve a project's local KV over HTTP on 127.0.0.1")
     serve.add_argument(
-        "--local", metavar="DIR", default=".", help="project, .wrangler or --persist-to folder"
+        "--local", metavar="DIR", default=argparse.SUPPRESS, help="project, .wrangler or --persist-to folder"
     )
     serve.add_argument("--host", default="127.0.0.1", help="a loopback address (default: 127.0.0.1)")
     serve.add_argument("--port", type=int, default=8799)
     serve.add_argument(
-        "--account", metavar="ID", default="0" * 32, help="account id to serve under (default: zeros)"
+        "--account",
+        metavar="ID",
+        default=argparse.SUPPRESS,
+        help="account id to serve under (default: zeros)",
     )
     return top
 
@@ -197,13 +220,17 @@ async def open_store(settings: Config, closing: ExitStack) -> Store:
 
 def _make_store(settings: Config, closing: ExitStack) -> Store:
     from kvtui.api.client import KVClient
+    from kvtui.api.errors import Refused
     from kvtui.config import Source
     from kvtui.core.store import Store
 
     if settings.source is Source.API:
         client = KVClient(settings.api_url, settings.credentials, read_only=settings.read_only)
     else:
-        state = _open_state(settings, closing)
+        try:
+            state = _open_state(settings, closing)
+        except OSError as problem:
+            raise Refused(f"{settings.label} cannot be opened: {problem.strerror or problem}.") from problem
         # The client makes its transport when it is first asked: only then is HTTP loaded.
         client = KVClient(MOUNTED, transport=lambda: _mount(state), read_only=settings.read_only)
     return Store(client, label=settings.label, account=settings.account)
@@ -245,14 +272,15 @@ def serve(flags: argparse.Namespace) -> int:
     """`kvtui serve`: the embedded server on a loopback port."""
     from pathlib import Path
 
-    from kvtui.local.server import create_app
+    from kvtui.local.server import ACCOUNT, create_app
     from kvtui.local.serving import serve as run_server
     from kvtui.local.state import StateNotFound, open_state
 
     try:
-        state = open_state(Path(flags.local), create=True)
+        state = open_state(Path(flags.local or "."), create=True)
     except StateNotFound as problem:
         print(f"kvtui: {problem}", file=sys.stderr)
         return 2
-    app = create_app(state, account=flags.account, token=os.environ.pop("KVTUI_SERVE_TOKEN", None))
-    return run_server(app, host=flags.host, port=flags.port, account=flags.account)
+    account = flags.account or ACCOUNT
+    app = create_app(state, account=account, token=os.environ.pop("KVTUI_SERVE_TOKEN", None))
+    return run_server(app, host=flags.host, port=flags.port, account=account)

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable
 
@@ -15,6 +16,8 @@ from kvtui.api.errors import Denied, KVError, NotFound, Refused
 from kvtui.api.models import KeyInfo, Namespace
 from kvtui.core.escape import safe_str
 from kvtui.core.store import Store
+
+_NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
 
 FAILED, WRONG, MISSING, DENIED, INTERRUPTED, PIPE_CLOSED = 1, 2, 3, 4, 130, 141
 
@@ -42,9 +45,17 @@ def run(flags: argparse.Namespace, open_store: Callable[[], Awaitable[Store]]) -
     except KeyboardInterrupt:
         return INTERRUPTED
     except KVError as error:
-        print(f"kvtui: {safe_str(str(error))}", file=sys.stderr)
+        complain(str(error))
         return exit_code(error)
+    except OSError as error:  # the output's disk is full, or gone
+        complain(f"The output could not be written: {error.strerror or error}.")
+        return FAILED
     return 0
+
+
+def complain(words: str) -> None:
+    """Say on standard error what went wrong."""
+    print(f"kvtui: {safe_str(words)}", file=sys.stderr)
 
 
 def exit_code(error: KVError) -> int:
@@ -63,11 +74,7 @@ def exit_code(error: KVError) -> int:
 async def ls(store: Store, flags: argparse.Namespace) -> None:
     """List the namespaces, or a namespace's keys page by page as they come."""
     if not flags.namespace:
-        for account in await store.accounts():
-            for namespace in await store.namespaces(account):
-                _print_line(
-                    namespace_json(namespace) if flags.json else f"{namespace.id}  {_shown(namespace.title)}"
-                )
+        await _ls_namespaces(store, flags)
         return
     namespace = await store.find_namespace(flags.namespace)
     show = key_json if flags.json else lambda key: _shown(key.name)
@@ -77,12 +84,25 @@ async def ls(store: Store, flags: argparse.Namespace) -> None:
         sys.stdout.flush()
 
 
+async def _ls_namespaces(store: Store, flags: argparse.Namespace) -> None:
+    if flags.prefix:
+        raise Refused("A prefix is one of keys, and no namespace is named.", "kvtui ls NAMESPACE --prefix P")
+    branches = await store.branches()
+    for branch in branches:
+        for namespace in branch.namespaces:
+            plain = f"{_shown(namespace.id)}  {_shown(namespace.title)}"
+            _print_line(namespace_json(namespace) if flags.json else plain)
+    for branch in branches:
+        if branch.problem is not None:
+            raise branch.problem  # what could be listed is listed; the exit code tells of the rest
+
+
 async def get(store: Store, flags: argparse.Namespace) -> None:
     """Write a value: its very bytes, or, on a terminal, escaped so that they cannot touch it."""
     namespace = await store.find_namespace(flags.namespace)
     value = await store.value(namespace, flags.key)
     if sys.stdout.isatty() and not flags.raw:
-        for line in value.decode(errors="backslashreplace").split("\n"):
+        for line in value.decode(errors="surrogateescape").split("\n"):
             print(safe_str(line))
     else:
         sys.stdout.buffer.write(value)
@@ -105,10 +125,16 @@ def key_json(key: KeyInfo) -> str:
 
 def _json_line(line: dict[str, object]) -> str:
     try:
-        return msgspec.json.encode(line).decode()
+        text = msgspec.json.encode(line).decode()
+        return _NOT_PLAIN.sub(_json_escape, text) if sys.stdout.isatty() else text
     except UnicodeEncodeError:  # half of a surrogate pair: JSON can say it, but only escaped
         name, rest = json.dumps(line.pop("name")), _json_line(line)
         return '{"name":' + name + ("," if line else "") + rest[1:]
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    """A character as JSON spells it in ASCII, so that it cannot touch the terminal."""
+    return found[0].encode("utf-16-be").hex("-", 2).replace("-", "\\u").join(("\\u", ""))
 
 
 def _shown(name: str) -> str:

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from kvtui.api.credentials import Credentials
+from kvtui.api.credentials import Credentials, is_loopback
 
 CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
 
@@ -59,15 +60,23 @@ class Config:
             case Source.DEMO:
                 return "demo"
             case Source.LOCAL:
-                return f"local {self.local.resolve().name}"
+                return f"local {_folder_name(self.local)}"
             case _:
                 host = self.api_url.split("//", 1)[-1].split("/", 1)[0]
                 return "cloudflare" if self.api_url == CLOUDFLARE_API else host
 
 
+def _folder_name(path: Path) -> str:
+    try:
+        return path.resolve().name
+    except OSError:  # the current folder is gone, or a name is too long: opening it will say so
+        return path.name
+
+
 def read(flags: argparse.Namespace, environ: Mapping[str, str]) -> Config:
     """Put flags and environment together; a variable that is set but empty counts as not set."""
-    credentials = find_credentials(environ)
+    here = flags.demo or flags.local is not None
+    credentials = None if here else find_credentials(environ)
     api_url = flags.api_url or _first(environ, BASE_URL)
     if flags.demo:
         source = Source.DEMO
@@ -82,8 +91,8 @@ def read(flags: argparse.Namespace, environ: Mapping[str, str]) -> Config:
         local=Path(flags.local or "."),
         api_url=(api_url or CLOUDFLARE_API).rstrip("/"),
         credentials=credentials,
-        # A local source has accounts of its own: the environment's would only hide them.
-        account=flags.account or (_first(environ, ACCOUNT) if source is Source.API else ""),
+        # KV on this machine has accounts of its own: the environment's would only hide them.
+        account=flags.account or ("" if here or _is_here(api_url) else _first(environ, ACCOUNT)),
         namespace=flags.namespace,
         prefix=flags.prefix,
         read_only=flags.read_only,
@@ -97,6 +106,10 @@ def find_credentials(environ: Mapping[str, str]) -> Credentials | None:
         return Credentials.token(token)
     key, email = _first(environ, KEY), _first(environ, EMAIL)
     return Credentials.key(email, key) if key and email else None
+
+
+def _is_here(api_url: str) -> bool:
+    return bool(api_url) and is_loopback(urlsplit(api_url).hostname or "")
 
 
 def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:

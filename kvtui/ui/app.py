@@ -7,15 +7,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from textual import work
-from textual.app import SystemCommand
 from textual.filter import LineFilter
 from textual.screen import Screen
 
+from kvtui.core.escape import safe_str
 from kvtui.ui.browser import Browser
 from kvtui.ui.palette import Actions
 from kvtui.ui.present import ControlFilter
@@ -78,10 +78,6 @@ class KvtuiApp(TypeAheadApp):
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._control_filter]
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Only the themes: Textual's screenshot would write what is on screen to a file that all may read."""
-        yield SystemCommand("theme", "Choose another theme.", self.action_change_theme)
-
     def copy_to_clipboard(self, text: str) -> None:
         """All of Textual's own copying (a selection, an input) goes the way that `y` goes."""
         self._clipboard = text
@@ -123,12 +119,17 @@ class KvtuiApp(TypeAheadApp):
     def _fatal_error(self) -> None:
         """Report without local variables: Textual's own report prints them, tokens and values among them."""
         # Rich's tracebacks take as long to load as a tenth of the start.
-        from rich.segment import Segments
+        from rich.segment import Segment, Segments
         from rich.traceback import Traceback
 
         self.bell()
         report = Traceback.from_exception(*_current_exception(), show_locals=False, extra_lines=0)
-        self._exit_renderables.append(Segments(self.console.render(report, self.console.options)))
+        # This is drawn after the screen has gone, past the wall that the screen has.
+        drawn = [
+            Segment("\n".join(map(safe_str, text.split("\n"))), style)
+            for text, style, _control in self.console.render(report, self.console.options)
+        ]
+        self._exit_renderables.append(Segments(drawn))
         self._close_messages_no_wait()
 
 

@@ -50,9 +50,9 @@ def _one_key(key: str) -> str:
 
 
 def footer_hints(active: Iterable[ActiveBinding], screen: DOMNode) -> list[tuple[str, str]]:
-    """At most eight (key, label) pairs: what the focused pane offers, then what the screen does."""
+    """At most eight (key, label) pairs: help, what the focused pane offers, then the rest."""
     shown = [one for one in active if one.binding.show and one.enabled]
-    near_first = sorted(shown, key=lambda one: one.node is screen)
+    near_first = sorted(shown, key=lambda one: (one.binding.description != "help", one.node is screen))
     by_label = {one.binding.description: _one_key(one.binding.key) for one in reversed(near_first)}
     hints = [(by_label[label], label) for label in reversed(by_label)]
     return hints[:FOOTER_MOST]

@@ -8,6 +8,7 @@ bindings are verbs, and none of it to the line that `/` opens.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 
 from textual import events
 from textual.app import App
@@ -35,25 +36,23 @@ class TypeAheadApp(App[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._typed: deque[events.Key] = deque()
+        self._typed: deque[events.Key | events.Paste] = deque()
         self._under_way = False
         self._key_number = 0
 
     async def on_event(self, event: events.Event) -> None:
-        if not isinstance(event, events.Key) or event.is_forwarded:
+        if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)
             return
         self._typed.append(event)
-        if self._under_way:
-            number = self._key_number
-            self.set_timer(PATIENCE_S, lambda: self._next_key_after(number))
-        else:
+        if not self._under_way:
             await self._next_key()
 
     async def _next_key(self) -> None:
         self._under_way = bool(self._typed)
         if self._under_way:
             self._key_number += 1
+            self.set_timer(PATIENCE_S, partial(self._next_key_after, self._key_number))
             await super().on_event(self._typed.popleft())
             self._follow(Followed(self._key_number, ROUNDS))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import OptionList, Static
@@ -31,6 +31,8 @@ class WelcomeScreen(Screen[Way | None]):
         Binding("q,ctrl+q,escape", "leave", "Quit"),
         Binding("j", "move('down')", "Down", show=False),
         Binding("k", "move('up')", "Up", show=False),
+        Binding("space,pagedown", "scroll(4)", "Read on", show=False),
+        Binding("pageup", "scroll(-4)", "Read back", show=False),
     ]
 
     def __init__(self, ways: Sequence[Way]) -> None:
@@ -40,15 +42,15 @@ class WelcomeScreen(Screen[Way | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = "Welcome to kvtui"
-            box.border_subtitle = Content("enter open · q quit")
-            yield Static(LOOKED_FOR)
+            box.border_subtitle = Content("enter open · space reads on · q quit")
             yield OptionList(
                 *(
                     Option(Content.assemble((way.label, "bold"), "  ", (way.detail, "$text-muted")))
                     for way in self._ways
                 )
             )
-            yield Static(OTHER_WAYS)
+            with VerticalScroll(can_focus=False):
+                yield Static(f"{LOOKED_FOR}\n\n{OTHER_WAYS}", markup=False)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._ways[event.option_index])
@@ -57,6 +59,10 @@ class WelcomeScreen(Screen[Way | None]):
         """Move the cursor with letters."""
         options = self.query_one(OptionList)
         options.action_cursor_down() if way == "down" else options.action_cursor_up()
+
+    def action_scroll(self, lines: int) -> None:
+        """Move the text by some lines."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def action_leave(self) -> None:
         """Choose none."""

@@ -57,13 +57,24 @@ class TopLine(Static):
 def budget_words(store: Store, now: float) -> str:
     """`API 1043/1200`, with the time to the next window while the budget is low; empty when unknown."""
     budget = store.budget
+    if (pause := budget.blocked_for(now)) is not None:
+        return f"API PAUSED {clock_words(pause)}"
     if budget.limit is None or budget.remaining is None:
         return ""
     words = f"API {budget.remaining}/{budget.limit}"
     if budget.remaining * 4 > budget.limit:
         return words
-    minutes, seconds = divmod(int(budget.resets_in(now) or 0), 60)
-    return f"{words} · {minutes}:{seconds:02d}"
+    return f"{words} · {clock_words(budget.resets_in(now) or 0)}"
+
+
+def clock_words(seconds: float) -> str:
+    """A short time as minutes and seconds: `1:40`."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+HINTS_LEAST = 34
+"""Cells that the hints keep; a message that leaves fewer gets lines of its own."""
 
 
 class FootLine(Static):
@@ -72,23 +83,31 @@ class FootLine(Static):
     Messages stand here, not in toasts: a toast costs twenty times the bytes, and is gone when one looks.
     """
 
-    message: reactive[Content] = reactive(Content(""))
+    message: reactive[Content] = reactive(Content(""), layout=True)
     hints: reactive[Sequence[tuple[str, str]]] = reactive[Sequence[tuple[str, str]]](())
 
     def __init__(self) -> None:
         super().__init__(id="foot")
 
     def render(self) -> Content:
-        width = self.size.width
-        said = self.message.truncate(width, ellipsis=True)
+        """Both on one line where there is room for them, else the message on lines of its own."""
+        width, said = self.size.width, self.message
+        alone = said.cell_length + HINTS_LEAST > width
+        keys = self._keys(width if alone or not said else width - said.cell_length - 3)
+        right = Content.assemble(" " * max(width - keys.cell_length, 0), keys)
+        if not said:
+            return right
+        if alone:
+            return Content.assemble(said, "\n", right)
+        return Content.assemble(said, " " * (width - said.cell_length - keys.cell_length), keys)
+
+    def _keys(self, room: int) -> Content:
+        """As many of the hints as there is room for."""
         shown: list[Content] = []
-        room = width - said.cell_length - (3 if said.cell_length else 0)
         for key, label in self.hints:
             hint = Content.assemble((key, "bold $accent"), f" {label}")
             room -= hint.cell_length + 2
             if room < -2:
                 break
             shown.append(hint)
-        keys = Content("  ").join(shown)
-        gap = max(width - said.cell_length - keys.cell_length, 0)
-        return Content.assemble(said, " " * gap, keys)
+        return Content("  ").join(shown)

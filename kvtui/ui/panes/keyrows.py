@@ -52,6 +52,7 @@ class KeyRows(Vertical):
         self._anchor: int | None = None
         self._doing = Doing.NOTHING
         self._note = ""
+        self._problem = ""
         self._title = ""
         self._titled = 0.0
 
@@ -172,17 +173,18 @@ class KeyRows(Vertical):
         if event.input is not self._filter_line:
             return
         try:
-            wanted, self._note = read_filter(event.value), ""
+            wanted = read_filter(event.value)
         except FilterError as error:
-            self._note = str(error)
+            self._problem = str(error)
             self._say()
             return
+        self._problem = self._note = ""
         self._arrangement.set_filter(wanted)
         self._arrange()
 
     def _close_filter(self) -> None:
         self._filter_line.close()
-        self._note = ""
+        self._note = self._problem = ""
         self._arrangement.set_filter(None)
         self._arrange()
 
@@ -265,7 +267,7 @@ class KeyRows(Vertical):
             len(self.marks),
             self._doing,
             self._arranging,
-            self._note,
+            self._problem or self._note,
             fresh,
         )
         self.list.say_if_empty(*empty_words(facts))

@@ -267,10 +267,12 @@ class NamespacesPane(Vertical, inherit_bindings=False):
             self._lines[below].allow_expand = group.deeper
             if self._lines[below].is_expanded:
                 self._grow(self._lines[below])
+        if level.full and all(child.data is not None for child in node.children):
+            node.add_leaf(Text("and more · p lists a prefix", "dim italic"))
 
     def _keep_only(self, node: TreeNode[Node], wanted: list[Place]) -> None:
         """Remove the nodes that are gone; where the order would break, remove all and add them anew."""
-        shown = [child.data for child in node.children]
+        shown = [child.data for child in node.children if child.data is not None]
         if shown == wanted[: len(shown)]:
             return
         node.remove_children()
