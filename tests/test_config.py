@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kvtui.cli import parser
+from kvtui.cli import parse, parser
 from kvtui.config import CLOUDFLARE_API, Config, Source, find_credentials, read
 
 
@@ -74,6 +74,29 @@ def test_source_flags_work_before_and_after_a_command(arguments: list[str]) -> N
 
 def test_a_prefix_given_before_a_command_is_kept() -> None:
     assert config("--prefix", "user:", "ls", "flags").prefix == "user:"
+
+
+def test_the_environments_account_does_not_narrow_a_server_on_this_machine() -> None:
+    assert config("--api-url", "http://127.0.0.1:8799/client/v4", CLOUDFLARE_ACCOUNT_ID="a").account == ""
+    assert config("--api-url", "https://kv.example.com/v4", CLOUDFLARE_ACCOUNT_ID="a").account == "a"
+
+
+def test_a_namespace_given_before_ls_is_kept() -> None:
+    assert config("--namespace", "flags", "ls").namespace == "flags"
+    assert config("ls", "cache").namespace == "cache"
+
+
+@pytest.mark.parametrize("words", ["--demo ls --local .", "--read-only serve", "--demo serve"])
+def test_flags_that_contradict_each_other_are_refused(words: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(words.split())
+    assert ended.value.code == 2
+
+
+def test_serve_takes_its_folder_and_account_before_or_behind_its_name() -> None:
+    for words in ("--local p --account a serve", "serve --local p --account a"):
+        flags = parse(words.split())
+        assert (flags.local, flags.account) == ("p", "a")
 
 
 def test_no_secret_shows_in_the_settings() -> None:

@@ -29,6 +29,24 @@ async def test_the_tree_shows_accounts_namespaces_and_the_prefixes_that_are_load
         assert "SESSIONS  41" in shown
 
 
+async def test_prefixes_outlive_a_filter_and_a_refresh_of_the_tree(project: Path) -> None:
+    async with program(project, namespace="SESSIONS").run_test(size=LARGE) as pilot:
+        await shows(pilot, "user:  30")
+        await pilot.press("1", "j", "j", "enter")
+        await shows(pilot, "Keys  user:*  30")
+        await pilot.press("1", "/", *"sess", "escape", "escape")
+        await shows(pilot, "FLAGS", "tmp:  10", "user:  30")
+        await pilot.press("R")
+        await shows(pilot, "FLAGS", "tmp:  10", "user:  30")
+
+
+async def test_the_prefix_of_the_start_goes_with_the_first_namespace_that_is_opened(project: Path) -> None:
+    async with program(project, prefix="tmp:").run_test(size=LARGE) as pilot:
+        await shows(pilot, "SESSIONS")
+        await pilot.press("j", "enter")
+        await shows(pilot, "Keys  tmp:*  10")
+
+
 async def test_opening_a_prefix_lists_it_on_the_server(project: Path) -> None:
     async with program(project, namespace="SESSIONS").run_test(size=LARGE) as pilot:
         await shows(pilot, "user:  30")
@@ -75,6 +93,28 @@ async def test_y_copies_the_very_bytes_that_are_stored(project: Path, tmp_path: 
         ]
         assert len(copies) == 1, foot.message.plain
         assert copies[0].stat().st_mode & 0o777 == 0o600
+
+
+async def test_y_behind_a_move_copies_the_key_that_the_cursor_came_to(project: Path, tmp_path: Path) -> None:
+    app = program(project, namespace="SESSIONS", prefix="user:471", home=tmp_path / "home")
+    async with app.run_test(size=LARGE) as pilot:
+        await shows(pilot, "2 B · JSON")
+        await pilot.press("j", "y")
+        foot = browser(pilot).query_one(FootLine)
+        await until(pilot, lambda: foot.message.plain)
+        assert foot.message.plain.startswith("user:4711: ")
+        copies = [path.read_bytes() for path in (tmp_path / "home").rglob("*") if path.is_file()]
+        assert copies == [SESSION]
+
+
+async def test_two_presses_of_y_ask_only_once(project: Path, tmp_path: Path) -> None:
+    app = program(project, namespace="SESSIONS", prefix="user:4712", route="osc52", home=tmp_path / "home")
+    async with app.run_test(size=LARGE) as pilot:
+        await shows(pilot, "PNG")
+        browser(pilot).action_copy()
+        browser(pilot).action_copy()
+        await shows(pilot, "not plain text", "still under way")
+        assert len(pilot.app.screen_stack) == 2
 
 
 async def test_bytes_that_are_not_text_are_never_copied_as_text(project: Path, tmp_path: Path) -> None:

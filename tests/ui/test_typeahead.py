@@ -28,6 +28,15 @@ async def test_a_filter_typed_behind_its_key_reaches_the_filter_line(project: Pa
         await until(pilot, lambda: pane.name_at_cursor == "user:4703")
 
 
+async def test_a_paste_waits_for_the_keys_before_it(project: Path) -> None:
+    async with program(project, namespace="SESSIONS").run_test(size=(120, 36)) as pilot:
+        await shows(pilot, "user:4700")
+        burst(pilot, "p")
+        pilot.app.post_message(events.Paste("user:471"))
+        burst(pilot, "enter")
+        await shows(pilot, "user:471*  10")
+
+
 async def test_a_namespace_can_be_opened_and_moved_in_by_one_burst(project: Path) -> None:
     async with program(project).run_test(size=(120, 36)) as pilot:
         await shows(pilot, "SESSIONS")
