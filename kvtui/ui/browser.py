@@ -321,6 +321,10 @@ class Browser(Screen[None]):
 
     # Words
 
+    def on_key(self) -> None:
+        """A message stays until the next key, whose own message comes after this."""
+        self.say("")
+
     @on(EntryPane.Said)
     def _said(self, event: EntryPane.Said) -> None:
         self.say(event.words, event.tone)

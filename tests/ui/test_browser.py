@@ -107,6 +107,15 @@ async def test_y_behind_a_move_copies_the_key_that_the_cursor_came_to(project: P
         assert copies == [SESSION]
 
 
+async def test_a_message_stays_until_the_next_key(project: Path) -> None:
+    async with program(project).run_test(size=LARGE) as pilot:
+        await shows(pilot, "SESSIONS")
+        await pilot.press("y")
+        await shows(pilot, "Choose a key first")
+        await pilot.press("j")
+        await until(pilot, lambda: "Choose a key first" not in screen_text(pilot.app.screen))
+
+
 async def test_two_presses_of_y_ask_only_once(project: Path, tmp_path: Path) -> None:
     app = program(project, namespace="SESSIONS", prefix="user:4712", route="osc52", home=tmp_path / "home")
     async with app.run_test(size=LARGE) as pilot:
