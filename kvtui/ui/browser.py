@@ -5,14 +5,12 @@ Panes read, and send their intents up here; this screen decides where they lead.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Horizontal
-from textual.content import Content
 from textual.dom import DOMNode
 from textual.events import DescendantFocus
 from textual.reactive import reactive
@@ -24,18 +22,13 @@ from kvtui.api.models import Entry, Namespace
 from kvtui.core.listing import Listing
 from kvtui.core.store import Progress, Store, choose_namespace
 from kvtui.ui.bindings import Group, declared, footer_hints, quiet, verb
+from kvtui.ui.copying import Carry, Copier
 from kvtui.ui.panes.bars import FootLine, TopLine
 from kvtui.ui.panes.entry import EntryPane
 from kvtui.ui.panes.keys import KeysPane
 from kvtui.ui.panes.namespaces import NamespacesPane, NamespaceTree, Place
 from kvtui.ui.present import safe_content
 from kvtui.ui.start import Start, Way
-
-if TYPE_CHECKING:
-    from kvtui.ui.clipboard import Copied
-
-Carry = Callable[[bytes, str], Awaitable["Copied"]]
-"""Copies bytes as "text", as "base64" or to a "file"."""
 
 LEAST_SIZE = (40, 12)
 TOO_SMALL = "kvtui needs 40×12 cells."
@@ -93,9 +86,8 @@ class Browser(Screen[None]):
         super().__init__()
         self._way = way
         self._start = start
-        self._carry = carry
+        self._copier = Copier(carry)
         self._store: Store | None = None
-        self._copying = False
 
     def compose(self) -> ComposeResult:
         yield TopLine()
@@ -292,32 +284,8 @@ class Browser(Screen[None]):
         await self._copy(data, what)
 
     async def _copy(self, data: bytes, what: str) -> None:
-        """Copy by the best way there is; say which it was and whether it is confirmed."""
-        if self._copying:
-            self.say("The copy before is still under way.")
-            return
-        self._copying = True
-        try:
-            copied = await self._carry(data, "text")
-            if copied.not_text and (form := await self._ask_for_form()):
-                copied = await self._carry(data, form)
-            self.say(f"{what}: {copied.message}", "" if copied.ok else "error")
-        finally:
-            self._copying = False
-
-    async def _ask_for_form(self) -> str | None:
-        from kvtui.ui.dialogs.choose import Choice, ChooseDialog
-
-        return await self.app.push_screen_wait(
-            ChooseDialog(
-                "Copy",
-                Content("This value is not plain text. Pasted as text it would be damaged."),
-                [
-                    Choice("base64", "Copy as base64", "text that decodes to the same bytes"),
-                    Choice("file", "Save to a private file", "and show its path"),
-                ],
-            )
-        )
+        words, ok = await self._copier.copy(self.app, data, what)
+        self.say(words, "" if ok else "error")
 
     # Words
 
