@@ -134,7 +134,8 @@ def _json_line(line: dict[str, object]) -> str:
 
 def _json_escape(found: re.Match[str]) -> str:
     """A character as JSON spells it in ASCII, so that it cannot touch the terminal."""
-    return found[0].encode("utf-16-be").hex("-", 2).replace("-", "\\u").join(("\\u", ""))
+    units = found[0].encode("utf-16-be").hex(" ", 2).split()  # astral characters are two of them
+    return "".join(f"\\u{unit}" for unit in units)
 
 
 def _shown(name: str) -> str:

@@ -39,5 +39,6 @@ async def _fill(folder: Path) -> None:
         pairs |= {f"tmp:{number}": Entry(b"-") for number in range(10)}
         pairs["user:4711"] = Entry(SESSION, '{"v":3}', int(time.time()) + 7200)
         pairs["user:4712"] = Entry(BINARY)
+        pairs["user:4713"] = Entry(b"{}", '{"by":"kö\u202e😀\x7f"}')
         pairs[HOSTILE] = Entry(b"clear \x1b[2J the screen")
         await client.bulk_write(sessions, pairs)

@@ -70,6 +70,16 @@ def test_on_a_terminal_names_and_values_are_escaped_unless_raw(project: Path) ->
     assert b"\x1b[2J" in on_a_terminal("get", "SESSIONS", HOSTILE, "--raw", *where)
 
 
+def test_on_a_terminal_json_is_plain_ascii_and_says_the_same(project: Path) -> None:
+    where = ("ls", "SESSIONS", "--json", "--local", str(project))
+    shown = on_a_terminal(*where)
+    assert shown.isascii()
+    assert b"\x7f" not in shown
+    assert [json.loads(line) for line in shown.splitlines()] == [
+        json.loads(line) for line in kvtui(*where).stdout.splitlines()
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

@@ -38,7 +38,6 @@ class KvtuiApp(TypeAheadApp):
     CSS_PATH = "kvtui.tcss"
     TITLE = "kvtui"
     COMMANDS = {Actions}
-    ENABLE_COMMAND_PALETTE = True
 
     def __init__(
         self, ways: Sequence[Way], start: Start, *, clipboard_route: str = "auto", environ: Mapping[str, str]

@@ -45,32 +45,16 @@ class Browser(Screen[None]):
 
     BINDINGS = [
         verb("question_mark,f1", "help", "help", "app.help", "Explain the focused pane and its keys."),
-        quiet(
-            "colon,ctrl+p", "app.command_palette", "Commands", "app.palette", "Find any action by its name."
-        ),
-        verb(
-            "y",
-            "copy",
-            "copy",
-            "app.copy",
-            "Copy the current key's value: the stored bytes.",
-        ),
+        quiet("colon,ctrl+p", "app.command_palette", "Commands", "app.palette", "Find any action by name."),
+        verb("y", "copy", "copy", "app.copy", "Copy the current key's value: the stored bytes."),
         quiet("tab", "focus_next_pane(1)", "Next pane", "app.next_pane", "Go to the next pane."),
-        quiet(
-            "shift+tab", "focus_next_pane(-1)", "Pane before", "app.previous_pane", "Go to the pane before."
-        ),
+        quiet("shift+tab", "focus_next_pane(-1)", "Pane before", "app.previous_pane", "Go one pane back."),
         quiet("1", "focus_pane('tree')", "Namespaces", "app.namespaces", "Go to the namespaces."),
         quiet("2", "focus_pane('keys')", "Keys", "app.keys", "Go to the keys."),
         quiet("3", "focus_pane('entry')", "Entry", "app.entry", "Go to the entry."),
         quiet("plus", "zoom(True)", "Zoom", "app.zoom", "Show the focused pane alone, or all again."),
         quiet("underscore", "zoom(False)", "Unzoom", "app.unzoom", "Show all panes again."),
-        quiet(
-            "escape",
-            "back",
-            "Back",
-            "app.back",
-            "Leave an input, a filter, the marks; then go one pane back.",
-        ),
+        quiet("escape", "back", "Back", "app.back", "Leave an input, filter, marks; then one pane back."),
         verb("q,ctrl+q", "app.quit", "quit", "app.quit", "Quit."),
     ]
     AUTO_FOCUS = None

@@ -13,6 +13,9 @@ from kvtui.core.store import Store
 from kvtui.ui.panes.namespaces import Place
 from kvtui.ui.present import safe_content
 
+HINTS_LEAST = 34
+"""Cells that the hints keep; a message that leaves fewer gets lines of its own."""
+
 
 class TopLine(Static):
     """Source, account, namespace, prefix, READ-ONLY and the request budget."""
@@ -71,10 +74,6 @@ def clock_words(seconds: float) -> str:
     """A short time as minutes and seconds: `1:40`."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes}:{rest:02d}"
-
-
-HINTS_LEAST = 34
-"""Cells that the hints keep; a message that leaves fewer gets lines of its own."""
 
 
 class FootLine(Static):

@@ -99,6 +99,7 @@ class NamespacesPane(Vertical, inherit_bindings=False):
         self._branches: Sequence[Branch] = ()
         self._listing: tuple[Place, Listing] | None = None
         self._lines: dict[Place, TreeNode[Node]] = {}
+        self._hidden: dict[Place, TreeNode[Node]] = {}
         self._levels: dict[str, Level] = {}
         self._counts: dict[Place, tuple[int, bool]] = {}
         self._aim: Place | None = None
@@ -184,7 +185,7 @@ class NamespacesPane(Vertical, inherit_bindings=False):
     def _rebuild(self) -> None:
         tree = self.tree_view
         at = tree.cursor_node.data if tree.cursor_node else None
-        before = self._lines
+        before = {**self._hidden, **self._lines}
         wanted = self._line.value.casefold()
         tree.clear()
         self._lines = {}
@@ -218,6 +219,7 @@ class NamespacesPane(Vertical, inherit_bindings=False):
                 node.allow_expand = old.allow_expand
                 if old.is_expanded:
                     node.expand()
+        self._hidden = {place: old for place, old in before.items() if place not in self._lines}
 
     def _add(self, parent: TreeNode[Node], place: Place, label: Text, *, below: bool) -> TreeNode[Node]:
         node = parent.add(label, place, allow_expand=below)
@@ -233,7 +235,7 @@ class NamespacesPane(Vertical, inherit_bindings=False):
         return Text.assemble(safe_text(name), (f"  {count:,}{'+' if partial else ''}", "dim"))
 
     def _drop_prefixes(self) -> None:
-        self._counts = {}
+        self._counts, self._hidden = {}, {}
         for place, node in list(self._lines.items()):
             if place.prefix:
                 del self._lines[place]
