@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from textual.binding import Binding
 
+from kvtui.api.models import Namespace
 from kvtui.ui.bindings import FOOTER_MOST, declared, keys_shown
 from kvtui.ui.browser import Browser
 from kvtui.ui.panes.bars import FootLine
 from kvtui.ui.panes.entry import EntryPane
 from kvtui.ui.panes.keys import KeysPane
-from kvtui.ui.panes.namespaces import NamespacesPane, NamespaceTree
+from kvtui.ui.panes.namespaces import NamespacesPane, NamespaceTree, Place
 from tests.project import BINARY, SESSION
 from tests.ui.kit import browser, program, screen_text, shows, until
 
@@ -47,6 +48,20 @@ async def test_the_prefix_of_the_start_goes_with_the_first_namespace_that_is_ope
         await shows(pilot, "SESSIONS")
         await pilot.press("j", "enter")
         await shows(pilot, "Keys  tmp:*  10")
+
+
+async def test_a_message_from_a_listing_that_is_gone_leads_nowhere(project: Path) -> None:
+    async with program(project, namespace="SESSIONS").run_test(size=LARGE) as pilot:
+        await shows(pilot, "user:4700")
+        pane = browser(pilot).query_one(KeysPane)
+        gone = pane.listing
+        await pilot.press("1", "k", "enter")
+        await shows(pilot, "Keys  0")
+        pane.post_message(KeysPane.Rested("user:4700", gone))
+        pane.post_message(KeysPane.PrefixWanted("user:", gone))
+        await pilot.pause()
+        assert browser(pilot).key is None
+        assert browser(pilot).place == Place(Namespace("flags", "FLAGS", "0" * 32))
 
 
 async def test_opening_a_prefix_lists_it_on_the_server(project: Path) -> None:
