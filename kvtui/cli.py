@@ -149,6 +149,12 @@ def _source_flags(*, top: bool) -> argparse.ArgumentParser:
     flags.add_argument("--account", metavar="ID", default=default(""), help="look at this account only")
     flags.add_argument("--prefix", default=default(""), help="only keys that begin with this")
     flags.add_argument("--read-only", action="store_true", default=default(False), help="refuse every write")
+    flags.add_argument(
+        "--no-journal",
+        action="store_true",
+        default=default(False),
+        help="keep nothing to take changes back with",
+    )
     return flags
 
 
@@ -219,13 +225,17 @@ async def open_store(settings: Config, closing: ExitStack) -> Store:
 
 
 def _make_store(settings: Config, closing: ExitStack) -> Store:
+    from dataclasses import replace
+
     from kvtui.api.client import KVClient
     from kvtui.api.errors import Refused
     from kvtui.config import Source
+    from kvtui.core.journal import Journal
     from kvtui.core.store import Store
 
     if settings.source is Source.API:
         client = KVClient(settings.api_url, settings.credentials, read_only=settings.read_only)
+        source, journal = settings.api_url, settings.journal
     else:
         try:
             state = _open_state(settings, closing)
@@ -233,7 +243,16 @@ def _make_store(settings: Config, closing: ExitStack) -> Store:
             raise Refused(f"{settings.label} cannot be opened: {problem.strerror or problem}.") from problem
         # The client makes its transport when it is first asked: only then is HTTP loaded.
         client = KVClient(MOUNTED, transport=lambda: _mount(state), read_only=settings.read_only)
-    return Store(client, label=settings.label, account=settings.account)
+        source, journal = f"local:{state.folder.resolve()}", settings.journal
+        if journal and settings.source is Source.DEMO:  # goes when the demo goes
+            journal = replace(journal, folder=state.folder / "journal")
+    return Store(
+        client,
+        label=settings.label,
+        account=settings.account,
+        source=source,
+        journal=Journal(journal.folder, cap=journal.cap, keep_days=journal.keep_days) if journal else None,
+    )
 
 
 def _open_state(settings: Config, closing: ExitStack) -> KVState:

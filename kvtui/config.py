@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kvtui.api.credentials import Credentials, is_loopback
+from kvtui.api.errors import Refused
 
 CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
 
@@ -27,6 +28,9 @@ SECRETS = (*TOKEN, *KEY)
 """Taken out of this process's environment once read, so that no child inherits them."""
 
 
+MIB = 1024 * 1024
+
+
 class Source(Enum):
     """Which KV is looked at."""
 
@@ -37,10 +41,20 @@ class Source(Enum):
 
 
 @dataclass(frozen=True)
+class JournalSettings:
+    """Where before-images are kept, how many bytes at most, and for how many days."""
+
+    folder: Path
+    cap: int = 1024 * MIB
+    keep_days: float = 30
+
+
+@dataclass(frozen=True)
 class Config:
     """All that was said on the command line and in the environment.
 
-    `namespace` is a title or an id; `account` is an id; empty stands for not given.
+    `namespace` is a title or an id; `account` is an id; empty stands for not given. Without a journal nothing
+    can be taken back.
     """
 
     source: Source
@@ -52,6 +66,7 @@ class Config:
     prefix: str = ""
     read_only: bool = False
     clipboard: str = "auto"
+    journal: JournalSettings | None = None
 
     @property
     def label(self) -> str:
@@ -97,7 +112,38 @@ def read(flags: argparse.Namespace, environ: Mapping[str, str]) -> Config:
         prefix=flags.prefix,
         read_only=flags.read_only,
         clipboard=flags.clipboard or environ.get("KVTUI_CLIPBOARD", "") or "auto",
+        journal=None if flags.no_journal else find_journal(environ),
     )
+
+
+def find_journal(environ: Mapping[str, str]) -> JournalSettings | None:
+    """The journal's settings; None where KVTUI_JOURNAL is "off". Raises Refused where a number is none."""
+    if environ.get("KVTUI_JOURNAL", "").lower() == "off":
+        return None
+    return JournalSettings(
+        state_folder(environ),
+        int(_number(environ, "KVTUI_JOURNAL_MB", JournalSettings.cap / MIB) * MIB),
+        _number(environ, "KVTUI_JOURNAL_DAYS", JournalSettings.keep_days),
+    )
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """The user's own folder for what kvtui must remember."""
+    if home := environ.get("XDG_STATE_HOME"):
+        return Path(home) / "kvtui"
+    from platformdirs import user_state_path  # 4 ms that only this asks for
+
+    return user_state_path("kvtui")
+
+
+def _number(environ: Mapping[str, str], name: str, default: float) -> float:
+    try:
+        number = float(environ.get(name) or default)
+    except ValueError:
+        number = -1
+    if not 0 < number < 1e9:
+        raise Refused(f"{name} is not a number above zero.", "Set it to one, or leave it out.")
+    return number
 
 
 def find_credentials(environ: Mapping[str, str]) -> Credentials | None:

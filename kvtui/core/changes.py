@@ -6,6 +6,7 @@ puts back; so conflicts, failures half-way, progress, the journal and undo all r
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
@@ -52,6 +53,9 @@ class NamespaceChange:
         return namespace
 
 
+AnyChange = Change | NamespaceChange
+
+
 class Verb(StrEnum):
     """What a step does, in the word for it."""
 
@@ -76,7 +80,7 @@ class Step:
     """
 
     verb: Verb
-    changes: tuple[Change | NamespaceChange, ...]
+    changes: tuple[AnyChange, ...]
     chained: bool = False
     undoes: int | None = None
     redoes: int | None = None
@@ -100,3 +104,23 @@ def living(entry: Entry | None, now: float) -> Entry | None:
     if entry is not None and entry.expiration is not None and entry.expiration <= now:
         return None
     return entry
+
+
+def same(one: Entry | None, other: Entry | None) -> bool:
+    """Whether two records are the same to the byte; metadata also where a server only spells it otherwise."""
+    if one is None or other is None:
+        return one is other
+    alike = (one.value, one.expiration) == (other.value, other.expiration)
+    return alike and (one.metadata == other.metadata or _same_json(one.metadata, other.metadata))
+
+
+def _same_json(one: str | None, other: str | None) -> bool:
+    if one is None or other is None:
+        return False
+    try:
+        return bool(json.loads(one) == json.loads(other))
+    except (
+        ValueError,
+        RecursionError,
+    ):  # one of them is no JSON that can be read: only equal texts are equal
+        return False

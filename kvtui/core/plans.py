@@ -14,7 +14,7 @@ from msgspec.structs import replace as with_fields
 
 from kvtui.api.limits import MIN_TTL
 from kvtui.api.models import Entry, Namespace
-from kvtui.core.changes import Change, KeyRef, NamespaceChange, Step, Verb
+from kvtui.core.changes import AnyChange, Change, KeyRef, NamespaceChange, Step, Verb
 
 SLACK_S = 15
 """Added to the least life that KV takes, so that the request still arrives in time."""
@@ -115,7 +115,7 @@ def settle_soon(step: Step, choice: Soon, now: float) -> Step:
         return replace(step, changes=tuple(kept))
     expiration = int(now) + MIN_TTL + SLACK_S if choice is Soon.EXTEND else None
 
-    def settled(change: Change | NamespaceChange) -> Change | NamespaceChange:
+    def settled(change: AnyChange) -> AnyChange:
         if isinstance(change, NamespaceChange) or change.after is None or not _is_too_soon(change.after, now):
             return change
         return replace(change, after=with_fields(change.after, expiration=expiration))

@@ -1,17 +1,24 @@
-"""The Store: what a person asks of KV, in the words of accounts, namespaces, listings and entries.
+"""The Store: what a person asks of KV, in the words of accounts, namespaces, listings, entries and steps.
 
-This is its read side. It keeps nothing: every answer is what the server said when it was asked.
+It keeps nothing of what it reads: every answer is what the server said when it was asked. What it changes
+goes through one door, `apply`, which permission.py guards and writing.py carries out.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvtui.api.errors import Denied, KVError, NamespaceNotFound, NotFound, Refused
 from kvtui.api.models import Account, Namespace
+from kvtui.core.changes import Step
+from kvtui.core.history import Back, History
+from kvtui.core.journal import Journal, Origin, Outcome, Record, State
 from kvtui.core.listing import Listing
+from kvtui.core.permission import Permission
+from kvtui.core.writing import Applied, News, Writer
 
 if TYPE_CHECKING:
     from kvtui.api.budget import Budget
@@ -31,17 +38,31 @@ class Branch(NamedTuple):
 
 
 class Store:
-    """One source of KV. `account` narrows it to one account; `label` names it in the header."""
+    """One source of KV. `account` narrows it to one account; `label` names it in the header.
 
-    def __init__(self, client: KVClient, *, label: str, account: str = "") -> None:
+    `source` tells it from other sources in the journal. Without a journal nothing can be taken back.
+    """
+
+    def __init__(
+        self,
+        client: KVClient,
+        *,
+        label: str,
+        account: str = "",
+        source: str = "",
+        journal: Journal | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._client = client
         self._account = account
+        self._clock = clock
         self.label = label
-
-    @property
-    def read_only(self) -> bool:
-        """Whether every write is refused."""
-        return self._client.read_only
+        self.source = source
+        self.permission = Permission(read_only=client.read_only, clock=clock)
+        origin = Origin(source, label)
+        self._writer = Writer(client, journal, origin, self.permission, clock=clock, sleep=sleep)
+        self.history = History(journal, source, clock) if journal else None
 
     @property
     def budget(self) -> Budget:
@@ -122,9 +143,67 @@ class Store:
         """The whole record under a key: bytes, metadata and expiration."""
         return await self._client.read_entry(namespace, key, progress=progress)
 
+    # Changing
+
+    async def apply(self, step: Step, *, images: bool = True, again: bool = False) -> Applied:
+        """Make the changes of a step: see Writer.apply. Raises ReadOnly where nothing may be changed."""
+        return await self._writer.apply(step, images=images, again=again)
+
+    async def undo(self) -> tuple[Back, Applied]:
+        """Take the newest step back that can be."""
+        back = await self._history().to_undo()
+        return back, await self.apply(back.step, again=True)
+
+    async def redo(self) -> tuple[Back, Applied]:
+        """Make the step again that was taken back last."""
+        back = await self._history().to_redo()
+        return back, await self.apply(back.step, again=True)
+
+    async def find_out(self, record: Record) -> Record:
+        """What became of an interrupted step, by reading: the journal knows it afterwards."""
+        journal = self._history().journal
+        step = await asyncio.to_thread(journal.step, record.id)
+        unknown = [index for index, noted in enumerate(record.changes) if noted.outcome is Outcome.SENT]
+        await self._writer.find_out(record.id, step, unknown)
+        return await asyncio.to_thread(journal.record, record.id)
+
+    async def finish(self, record: Record) -> Applied:
+        """Go on with an interrupted step; what has landed already is not done twice."""
+        journal = self._history().journal
+        await asyncio.to_thread(journal.adopt, record.id)
+        step = await asyncio.to_thread(journal.step, record.id)
+        return await self._writer.apply(step, again=True, id=record.id)
+
+    async def leave(self, record: Record) -> None:
+        """Leave an interrupted step as it is. The log goes on to tell of it."""
+        journal = self._history().journal
+        await asyncio.to_thread(journal.adopt, record.id)
+        await asyncio.to_thread(journal.end, record.id, State.STOPPED)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step is under way."""
+        return self._writer.busy
+
+    async def settled(self) -> None:
+        """Wait until no step is under way: whoever quits waits for this."""
+        await self._writer.settled()
+
+    def listen(self, heard: Callable[[News], None]) -> None:
+        """Have it told what becomes of changes that were unconfirmed when their step ended."""
+        self._writer.heard = heard
+
+    def _history(self) -> History:
+        if self.history is None:
+            raise Refused("The journal is off, so nothing can be taken back.", "Start without --no-journal.")
+        return self.history
+
     async def close(self) -> None:
-        """Close the connections."""
+        """Wait for what is under way, then close the connections."""
+        await self._writer.close()
         await self._client.aclose()
+        if self.history is not None:
+            await asyncio.to_thread(self.history.journal.close)
 
 
 def choose_namespace(namespaces: list[Namespace], wanted: str) -> Namespace:

@@ -1,0 +1,106 @@
+"""What was done, from the journal: the log, and plans that take a step back, make it again, restore a record.
+
+The journal works on a disk, so every question to it is asked in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from kvtui.api.errors import Refused
+from kvtui.core.changes import AnyChange, Change, KeyRef, Step, inverse, living
+from kvtui.core.journal import Journal, Outcome, Record, SavedDraft
+from kvtui.core.plans import restore
+
+MAY_HAVE_LANDED = (Outcome.CONFIRMED, Outcome.UNCONFIRMED, Outcome.UNKNOWN, Outcome.SENT)
+
+
+class Back(NamedTuple):
+    """A step back or forth in history: the one it is about, and the records that have expired since."""
+
+    record: Record
+    step: Step
+    expired: tuple[KeyRef, ...] = ()
+
+
+class History:
+    """The journal of one source."""
+
+    def __init__(self, journal: Journal, source: str, clock: Callable[[], float] = time.time) -> None:
+        self.journal = journal
+        self.source = source
+        self._clock = clock
+
+    async def log(self, limit: int = 200) -> list[Record]:
+        """The newest steps, newest first."""
+        return await asyncio.to_thread(self.journal.records, self.source, limit=limit)
+
+    async def to_undo(self, id: int | None = None) -> Back:
+        """What takes a step back: this one, or the newest that can be. Raises Refused where none can."""
+        record = await self._asked_for(id) or await asyncio.to_thread(self.journal.to_undo, self.source)
+        if record is None:
+            raise Refused("There is nothing to take back.", "What kvtui changes here is listed under @.")
+        if not record.undoable:
+            raise Refused(f"This cannot be taken back: {record.why_not}", "Nothing was changed.")
+        step = await asyncio.to_thread(self.journal.step, record.id)
+        arrived = [
+            change
+            for change, noted in zip(step.changes, record.changes, strict=True)
+            if noted.outcome in MAY_HAVE_LANDED
+        ]
+        return self._back(record, inverse(replace(step, changes=tuple(arrived))), undoes=record.id)
+
+    async def to_redo(self, id: int | None = None) -> Back:
+        """What makes a step again that was taken back. Raises Refused."""
+        record = await self._asked_for(id) or await asyncio.to_thread(self.journal.to_redo, self.source)
+        if record is None or not record.undone:
+            raise Refused("There is nothing to make again.", "Only what was taken back last can be.")
+        step = await asyncio.to_thread(self.journal.step, record.id)
+        return self._back(record, step, redoes=record.id)
+
+    async def to_restore(self, id: int, index: int, now: Change) -> Step:
+        """What puts back the record that was there before a change; `now` tells what is there instead."""
+        step = await asyncio.to_thread(self.journal.step, id)
+        change = step.changes[index]
+        if not isinstance(change, Change):
+            raise Refused("Only a key's record can be brought back.", "Nothing was changed.")
+        return restore([Change(change.ref, now.before, living(change.before, self._clock()))])
+
+    async def interrupted(self) -> list[Record]:
+        """The steps whose process ended before they did."""
+        return await asyncio.to_thread(self.journal.interrupted, self.source)
+
+    async def save_draft(self, draft: SavedDraft) -> None:
+        """Keep a draft on the disk, so that a crash does not take it along."""
+        await asyncio.to_thread(self.journal.save_draft, draft)
+
+    async def drop_draft(self, ref: KeyRef) -> None:
+        """The draft has become a record, or was given up."""
+        await asyncio.to_thread(self.journal.drop_draft, self.source, ref)
+
+    async def lost_drafts(self) -> list[SavedDraft]:
+        """Drafts whose process has ended without them."""
+        return await asyncio.to_thread(self.journal.lost_drafts, self.source)
+
+    async def _asked_for(self, id: int | None) -> Record | None:
+        return None if id is None else await asyncio.to_thread(self.journal.record, id)
+
+    def _back(
+        self, record: Record, step: Step, *, undoes: int | None = None, redoes: int | None = None
+    ) -> Back:
+        """Records whose time has come meanwhile are not put back, and not looked for."""
+        now = self._clock()
+        changes: list[AnyChange] = []
+        expired: list[KeyRef] = []
+        for change in step.changes:
+            if isinstance(change, Change):
+                if living(change.after, now) is not change.after:
+                    expired.append(change.ref)
+                change = Change(change.ref, living(change.before, now), living(change.after, now))
+            changes.append(change)
+        step = replace(step, changes=tuple(changes), undoes=undoes, redoes=redoes)
+        return Back(record, step, tuple(expired))
