@@ -1,4 +1,4 @@
-"""The command line, and the one place where all rooms meet: arguments -> Config -> client -> Store -> screen.
+"""The one place where all rooms meet: arguments -> Config -> client -> Store -> screen, or a plain command.
 
 Everything heavy is imported where it is used: `kvtui --version` loads no HTTP, `kvtui ls` no Textual.
 """
@@ -12,27 +12,18 @@ from collections.abc import MutableMapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from kvtui import __version__
+from kvtui.arguments import parse, parser
 
 if TYPE_CHECKING:
     import httpx
 
-    from kvtui.config import Config
+    from kvtui.config import Config, JournalSettings
+    from kvtui.core.journal import Journal
     from kvtui.core.store import Store
     from kvtui.local.state import KVState
     from kvtui.ui.start import Way
 
-EXITS = """\
-exit codes:
-  0    done
-  1    the server or the network failed
-  2    the command was wrong, or there is nowhere to look
-  3    no such namespace or key
-  4    these credentials may not do that
-  130  interrupted
-  141  the reader of the output went away
-"""
-
+__all__ = ["main", "parse", "parser"]
 
 NOWHERE = (
     "There is nowhere to look. Set CLOUDFLARE_API_TOKEN (and CLOUDFLARE_ACCOUNT_ID), "
@@ -63,106 +54,31 @@ def main(argv: list[str] | None = None) -> int:
     with ExitStack() as closing:
         if flags.command is None:
             return run_program(settings, closing)
-        from kvtui import commands
-
-        if settings.source is config.Source.NOWHERE:
-            print(f"kvtui: {NOWHERE}", file=sys.stderr)
-            return 2
-        return commands.run(flags, lambda: open_store(settings, closing))
+        return run_command(flags, settings, closing)
 
 
-def parse(argv: list[str] | None) -> argparse.Namespace:
-    """The flags; ends the program where they contradict each other."""
-    top = parser()
-    flags = top.parse_args(argv)
-    if sum([flags.demo, flags.local is not None, bool(flags.api_url)]) > 1:
-        top.error("name one source: --demo, --local DIR or --api-url URL")
-    if flags.command == "serve" and (flags.demo or flags.api_url or flags.read_only):
-        top.error(
-            "serve takes --local DIR, --account ID, --host and --port; what it serves can be written to"
-        )
-    return flags
+def run_command(flags: argparse.Namespace, settings: Config, closing: ExitStack) -> int:
+    """Run a plain command: on the source that was named, or on the journal, which needs none."""
+    from kvtui import commands
+    from kvtui.config import Source
 
+    if flags.command == "journal":
+        from kvtui import journaling
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line. Source flags are understood before and after a command."""
-    top = argparse.ArgumentParser(
-        prog="kvtui",
-        description="The terminal explorer for Cloudflare Workers KV. With no command it opens the program.",
-        epilog=EXITS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        parents=[_source_flags(top=True)],
-    )
-    top.add_argument("--version", action="version", version=f"kvtui {__version__}")
-    top.add_argument("--namespace", metavar="NAMESPACE", default="", help="open this namespace (title or id)")
-    top.add_argument(
-        "--clipboard",
-        choices=("auto", "native", "tmux", "osc52", "file", "none"),
-        help="how to copy (default: auto; or KVTUI_CLIPBOARD)",
-    )
-    commands = top.add_subparsers(dest="command", metavar="COMMAND")
-    shared = _source_flags(top=False)
-
-    ls = commands.add_parser("ls", parents=[shared], help="list namespaces, or the keys of one")
-    ls.add_argument(
-        "namespace", nargs="?", default=argparse.SUPPRESS, metavar="NAMESPACE", help="title or id"
-    )
-    ls.add_argument("--json", action="store_true", help="JSON Lines: name, expiration, metadata")
-
-    get = commands.add_parser("get", parents=[shared], help="write a value's bytes to standard output")
-    get.add_argument("namespace", metavar="NAMESPACE", help="title or id")
-    get.add_argument("key", metavar="KEY")
-    get.add_argument("--raw", action="store_true", help="raw bytes even when standard output is a terminal")
-
-    serve = commands.add_parser("serve", help="serve a project's local KV over HTTP on 127.0.0.1")
-    serve.add_argument(
-        "--local", metavar="DIR", default=argparse.SUPPRESS, help="project, .wrangler or --persist-to folder"
-    )
-    serve.add_argument("--host", default="127.0.0.1", help="a loopback address (default: 127.0.0.1)")
-    serve.add_argument("--port", type=int, default=8799)
-    serve.add_argument(
-        "--account",
-        metavar="ID",
-        default=argparse.SUPPRESS,
-        help="account id to serve under (default: zeros)",
-    )
-    return top
-
-
-def _source_flags(*, top: bool) -> argparse.ArgumentParser:
-    """The flags that say where to look. Below the top they set nothing unless given."""
-    flags = argparse.ArgumentParser(add_help=False)
-    where = flags.add_mutually_exclusive_group()
-
-    def default(value: object) -> object:
-        return value if top else argparse.SUPPRESS
-
-    where.add_argument(
-        "--demo", action="store_true", default=default(False), help="a private copy of sample data"
-    )
-    where.add_argument(
-        "--local", metavar="DIR", default=default(None), help="a project's local wrangler state"
-    )
-    where.add_argument(
-        "--api-url", metavar="URL", default=default(""), help="a server that speaks the KV API"
-    )
-    flags.add_argument("--account", metavar="ID", default=default(""), help="look at this account only")
-    flags.add_argument("--prefix", default=default(""), help="only keys that begin with this")
-    flags.add_argument("--read-only", action="store_true", default=default(False), help="refuse every write")
-    flags.add_argument(
-        "--no-journal",
-        action="store_true",
-        default=default(False),
-        help="keep nothing to take changes back with",
-    )
-    return flags
+        if not journaling.needs_source(flags):
+            return journaling.run(flags, make_journal(settings.journal))
+    if settings.source is Source.NOWHERE:
+        more = " `kvtui journal list --all` needs none of them." if flags.command == "journal" else ""
+        print(f"kvtui: {NOWHERE}{more}", file=sys.stderr)
+        return 2
+    return commands.run(flags, lambda: open_store(settings, closing))
 
 
 def run_program(settings: Config, closing: ExitStack) -> int:
     """Open the terminal program on the source that was named, or on the screen that offers each."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
         print(
-            "kvtui needs a terminal. Without one, use: kvtui ls, kvtui get (see kvtui --help).",
+            "kvtui needs a terminal. Without one, use: kvtui ls, get, put, rm, mv (see kvtui --help).",
             file=sys.stderr,
         )
         return 2
@@ -230,7 +146,6 @@ def _make_store(settings: Config, closing: ExitStack) -> Store:
     from kvtui.api.client import KVClient
     from kvtui.api.errors import Refused
     from kvtui.config import Source
-    from kvtui.core.journal import Journal
     from kvtui.core.store import Store
 
     if settings.source is Source.API:
@@ -251,8 +166,17 @@ def _make_store(settings: Config, closing: ExitStack) -> Store:
         label=settings.label,
         account=settings.account,
         source=source,
-        journal=Journal(journal.folder, cap=journal.cap, keep_days=journal.keep_days) if journal else None,
+        journal=make_journal(journal),
     )
+
+
+def make_journal(settings: JournalSettings | None) -> Journal | None:
+    """The journal in its folder; nothing is opened yet. None where it is off."""
+    if settings is None:
+        return None
+    from kvtui.core.journal import Journal
+
+    return Journal(settings.folder, cap=settings.cap, keep_days=settings.keep_days)
 
 
 def _open_state(settings: Config, closing: ExitStack) -> KVState:

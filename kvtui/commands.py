@@ -1,4 +1,7 @@
-"""The plain commands: for scripts, for pipes and for screen readers. They load nothing of Textual."""
+"""The plain commands: for scripts, for pipes and for screen readers. They load nothing of Textual.
+
+Here are those that look, and what all share: how they run, how they end, how they write.
+"""
 
 from __future__ import annotations
 
@@ -9,41 +12,90 @@ import os
 import re
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 
-from kvtui.api.errors import Denied, KVError, NotFound, Refused
+from kvtui.api.errors import Denied, KVError, NotFound, ReadOnly, Refused
 from kvtui.api.models import KeyInfo, Namespace
 from kvtui.core.escape import safe_str
+from kvtui.core.journalerrors import JournalFull, JournalUnusable
+from kvtui.core.stops import Conflict, Stopped
 from kvtui.core.store import Store
 
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
 
-FAILED, WRONG, MISSING, DENIED, INTERRUPTED, PIPE_CLOSED = 1, 2, 3, 4, 130, 141
+FAILED, WRONG, MISSING, DENIED, OCCUPIED, INTERRUPTED, PIPE_CLOSED = 1, 2, 3, 4, 5, 130, 141
+
+Command = Callable[[Store, argparse.Namespace], Awaitable[None]]
+
+
+class Occupied(Refused):
+    """Something is there already that is not to be written over."""
 
 
 def run(flags: argparse.Namespace, open_store: Callable[[], Awaitable[Store]]) -> int:
-    """Run `ls` or `get`; returns the exit code, having said on standard error what went wrong."""
-    command = {"ls": ls, "get": get}[flags.command]
+    """Run a command on a source; returns the exit code, having said on standard error what went wrong."""
 
-    # A lone surrogate is the one thing that UTF-8 cannot say; it must not end a listing.
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # TextIO in typeshed
-
-    async def with_store() -> None:
+    async def with_store(command: Command) -> None:
         store = await open_store()
         try:
             await command(store, flags)
             sys.stdout.flush()
         finally:
+            if _changes(flags):
+                from kvtui.applying import look_back
+
+                await look_back(store)
             await store.close()
 
+    return exit_code_of(lambda: asyncio.run(with_store(_command(flags))))
+
+
+def _changes(flags: argparse.Namespace) -> bool:
+    return flags.command in ("put", "rm", "mv", "undo") or getattr(flags, "action", "") == "restore"
+
+
+def _command(flags: argparse.Namespace) -> Command:
+    """What carries this command out. A value that is given is read here: see changing.given_value."""
+    match flags.command:
+        case "ls":
+            return ls
+        case "get":
+            return get
+        case "put" | "rm" | "mv":
+            from kvtui import changing
+
+            if flags.command == "put":
+                return partial(changing.put, value=changing.given_value(flags))
+            return changing.rm if flags.command == "rm" else changing.mv
+        case "journal" if flags.action == "list":
+            from kvtui import journaling
+
+            return journaling.list_here
+        case _:
+            from kvtui import takingback
+
+            return takingback.undo if flags.command == "undo" else takingback.restore
+
+
+def exit_code_of(work: Callable[[], None]) -> int:
+    """Do the work; returns the exit code, having said on standard error what went wrong."""
+    # A lone surrogate is the one thing that UTF-8 cannot say; it must not end a listing.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # TextIO in typeshed
     try:
-        asyncio.run(with_store())
+        work()
+        sys.stdout.flush()
     except BrokenPipeError:  # `kvtui ls | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Stopped as stopped:
+        from kvtui.applying import stopped_words
+
+        complain(stopped_words(stopped))
+        return exit_code(stopped)
     except KVError as error:
         complain(str(error))
         return exit_code(error)
@@ -61,10 +113,18 @@ def complain(words: str) -> None:
 def exit_code(error: KVError) -> int:
     """The exit code that tells a script what kind of failure this was."""
     match error:
+        case Conflict() | Occupied():
+            return OCCUPIED
+        case Stopped(unknown=True) | Stopped(error=Refused()):  # the journal's disk, or KV is too slow
+            return FAILED
+        case Stopped():
+            return exit_code(error.error)
         case NotFound():
             return MISSING
-        case Denied():
+        case Denied() | ReadOnly():
             return DENIED
+        case JournalFull() | JournalUnusable():
+            return FAILED
         case Refused():
             return WRONG
         case _:
@@ -80,7 +140,7 @@ async def ls(store: Store, flags: argparse.Namespace) -> None:
     show = key_json if flags.json else lambda key: _shown(key.name)
     async for page in store.pages(namespace, flags.prefix):
         for key in page.keys:
-            _print_line(show(key))
+            print_line(show(key))
         sys.stdout.flush()
 
 
@@ -91,7 +151,7 @@ async def _ls_namespaces(store: Store, flags: argparse.Namespace) -> None:
     for branch in branches:
         for namespace in branch.namespaces:
             plain = f"{_shown(namespace.id)}  {_shown(namespace.title)}"
-            _print_line(namespace_json(namespace) if flags.json else plain)
+            print_line(namespace_json(namespace) if flags.json else plain)
     for branch in branches:
         if branch.problem is not None:
             raise branch.problem  # what could be listed is listed; the exit code tells of the rest
@@ -125,16 +185,22 @@ def key_json(key: KeyInfo) -> str:
 
 def _json_line(line: dict[str, object]) -> str:
     try:
-        text = msgspec.json.encode(line).decode()
-        return _NOT_PLAIN.sub(_json_escape, text) if sys.stdout.isatty() else text
+        return plain_json(msgspec.json.encode(line).decode())
     except UnicodeEncodeError:  # half of a surrogate pair: JSON can say it, but only escaped
         name, rest = json.dumps(line.pop("name")), _json_line(line)
         return '{"name":' + name + ("," if line else "") + rest[1:]
 
 
+def plain_json(text: str) -> str:
+    """A line of JSON as it may be written here: in ASCII on a terminal, where it says the same."""
+    return _NOT_PLAIN.sub(_json_escape, text) if sys.stdout.isatty() else text
+
+
 def _json_escape(found: re.Match[str]) -> str:
     """A character as JSON spells it in ASCII, so that it cannot touch the terminal."""
-    units = found[0].encode("utf-16-be").hex(" ", 2).split()  # astral characters are two of them
+    units = (
+        found[0].encode("utf-16-be", "surrogatepass").hex(" ", 2).split()
+    )  # astral characters are two of them
     return "".join(f"\\u{unit}" for unit in units)
 
 
@@ -142,5 +208,6 @@ def _shown(name: str) -> str:
     return safe_str(name) if sys.stdout.isatty() else name
 
 
-def _print_line(line: str) -> None:
+def print_line(line: str) -> None:
+    """Write a line that is safe where standard output leads."""
     sys.stdout.write(line + "\n")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kvtui.ui.bindings import Group, declared, keys_shown
 from kvtui.ui.browser import Browser
+from kvtui.ui.hands import Hands
 from kvtui.ui.panes.entry import EntryPane
 from kvtui.ui.panes.keys import KeysPane
 from kvtui.ui.panes.namespaces import NamespacesPane, NamespaceTree
@@ -26,6 +27,7 @@ def keys_table() -> str:
     """The bindings of every pane as a Markdown table."""
     groups = [
         Group("everywhere", declared(Browser)),
+        Group("change", declared(Hands)),
         Group("namespaces", declared(NamespacesPane) + declared(NamespaceTree)),
         Group("keys", declared(KeysPane)),
         Group("entry", declared(EntryPane)),

@@ -101,6 +101,21 @@ class KVClient(Accounts):
             (data, expiration), text = await asyncio.gather(value, metadata)
         return Entry(data, text, expiration)
 
+    async def read_entries(self, namespace: Namespace, keys: Sequence[str]) -> dict[str, Entry | None]:
+        """The entries of keys, read one by one, some side by side; None for those that do not exist."""
+        gate = asyncio.Semaphore(SIDE_BY_SIDE)
+
+        async def read(key: str) -> tuple[str, Entry | None]:
+            async with gate:
+                try:
+                    return key, await self.read_entry(namespace, key)
+                except KeyNotFound:
+                    return key, None
+
+        readings = [asyncio.ensure_future(read(key)) for key in keys]
+        async with ended(*readings):
+            return dict(await asyncio.gather(*readings))
+
     async def write(self, namespace: Namespace, key: str, entry: Entry, *, ttl: int | None = None) -> None:
         """Store an entry in the place of whatever the key had: value, metadata and expiration at once.
 
@@ -181,11 +196,11 @@ class KVClient(Accounts):
         if not keys:
             return {}
         if await self.dialect() is Dialect.EXPLORER:
-            return await self._each(namespace, keys)
+            return await self.read_entries(namespace, keys)
         call = Call("POST", f"{await self._path(namespace)}/bulk/get", body=body, reads=True, silence=BULK_S)
         found = await self._send(call, answers.entries)
         doubtful = [key for key, entry in found.items() if entry and "\ufffd".encode() in entry.value]
-        return {key: found.get(key) for key in keys} | await self._each(namespace, doubtful)
+        return {key: found.get(key) for key in keys} | await self.read_entries(namespace, doubtful)
 
     # -- within -------------------------------------------------------------------------------------
 
@@ -205,21 +220,6 @@ class KVClient(Accounts):
             cursor = page.cursor
             if cursor is None or any(row.name > key for row in page.keys):
                 raise KeyNotFound()
-
-    async def _each(self, namespace: Namespace, keys: Sequence[str]) -> dict[str, Entry | None]:
-        """The entries of keys, read one by one, some side by side."""
-        gate = asyncio.Semaphore(SIDE_BY_SIDE)
-
-        async def read(key: str) -> tuple[str, Entry | None]:
-            async with gate:
-                try:
-                    return key, await self.read_entry(namespace, key)
-                except KeyNotFound:
-                    return key, None
-
-        readings = [asyncio.ensure_future(read(key)) for key in keys]
-        async with ended(*readings):
-            return dict(await asyncio.gather(*readings))
 
     async def _bulk_write(
         self, namespace: Namespace, entries: Sequence[tuple[str, Entry]], ttl: int | None

@@ -84,7 +84,13 @@ class NamespaceAim:
             return None
 
     def is_as_before(self, found: Found) -> bool:
-        return _title(found) == _title(self._before)
+        if _title(found) != _title(self._before):
+            return False
+        if isinstance(found, Namespace) and self._before is not None and not self._before.id:
+            # The answer that told its id was lost.
+            self._before = found
+            self.change = NamespaceChange(found, self._after)
+        return True
 
     def is_made(self, found: Found) -> bool:
         if isinstance(found, Namespace) and self._after is not None and not self._after.id:

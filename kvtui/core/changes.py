@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kvtui.api.models import Entry, Namespace
 
@@ -115,12 +115,21 @@ def same(one: Entry | None, other: Entry | None) -> bool:
 
 
 def _same_json(one: str | None, other: str | None) -> bool:
-    if one is None or other is None:
-        return False
+    """A JSON null is no metadata."""
+    texts = ("null" if text is None else text for text in (one, other))
     try:
-        return bool(json.loads(one) == json.loads(other))
+        return _alike(*map(json.loads, texts))
     except (
         ValueError,
         RecursionError,
     ):  # one of them is no JSON that can be read: only equal texts are equal
         return False
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Equal as JSON: to Python true is 1."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_alike(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)

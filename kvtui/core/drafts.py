@@ -18,7 +18,7 @@ from kvtui.core.editing import (
     metadata_state,
     open_value,
 )
-from kvtui.core.journal import SavedDraft
+from kvtui.core.journalrecords import SavedDraft
 from kvtui.core.layouts import Layout, choices, json_problem
 
 
@@ -60,7 +60,7 @@ class Draft:
         """Another expiration in Unix seconds."""
         return replace(self, expiration=expiration)
 
-    def with_layout(self, layout: Layout | None) -> Draft:
+    def with_layout(self, layout: Layout | Keep | None) -> Draft:
         """Its JSON is to be stored in this layout; None stores what is typed."""
         return replace(self, layout=layout)
 

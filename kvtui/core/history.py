@@ -9,14 +9,18 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace as with_fields
 
 from kvtui.api.errors import Refused
-from kvtui.core.changes import AnyChange, Change, KeyRef, Step, inverse, living
-from kvtui.core.journal import Journal, Outcome, Record, SavedDraft
+from kvtui.api.models import Entry
+from kvtui.core.changes import AnyChange, Change, KeyRef, NamespaceChange, Step, inverse, living
+from kvtui.core.journalrecords import MAY_HAVE_LANDED, Record, SavedDraft
 from kvtui.core.plans import restore
 
-MAY_HAVE_LANDED = (Outcome.CONFIRMED, Outcome.UNCONFIRMED, Outcome.UNKNOWN, Outcome.SENT)
+if TYPE_CHECKING:
+    from kvtui.core.journal import Journal
 
 
 class Back(NamedTuple):
@@ -60,15 +64,34 @@ class History:
         if record is None or not record.undone:
             raise Refused("There is nothing to make again.", "Only what was taken back last can be.")
         step = await asyncio.to_thread(self.journal.step, record.id)
+        step = replace(step, changes=tuple(map(_anew, step.changes)))
         return self._back(record, step, redoes=record.id)
 
-    async def to_restore(self, id: int, index: int, now: Change) -> Step:
-        """What puts back the record that was there before a change; `now` tells what is there instead."""
-        step = await asyncio.to_thread(self.journal.step, id)
-        change = step.changes[index]
-        if not isinstance(change, Change):
+    async def ref_of(self, id: int, index: int) -> KeyRef:
+        """The key of a change. Raises Refused where it is one of a namespace."""
+        noted = (await asyncio.to_thread(self.journal.record, id)).changes[index]
+        if noted.ref is None:
             raise Refused("Only a key's record can be brought back.", "Nothing was changed.")
-        return restore([Change(change.ref, now.before, living(change.before, self._clock()))])
+        return noted.ref
+
+    async def to_restore(self, id: int, index: int, now: Entry | None) -> Step | None:
+        """What puts back the record that was there before a change, in the place of what is there now.
+
+        None where there was none, or where its time has come since: to restore is never to delete.
+        """
+        change = (await asyncio.to_thread(self.journal.step, id)).changes[index]
+        if not isinstance(change, Change) or (then := living(change.before, self._clock())) is None:
+            return None
+        return restore([Change(change.ref, now, then)])
+
+    def own(self, record: Record) -> Record:
+        """A step of this source: one of another would meet other records under the same names."""
+        if record.origin.source != self.source:
+            raise Refused(
+                f"Step {record.id} was made on another source: {record.origin.source}.",
+                "Nothing was changed. Name that source.",
+            )
+        return record
 
     async def interrupted(self) -> list[Record]:
         """The steps whose process ended before they did."""
@@ -87,7 +110,7 @@ class History:
         return await asyncio.to_thread(self.journal.lost_drafts, self.source)
 
     async def _asked_for(self, id: int | None) -> Record | None:
-        return None if id is None else await asyncio.to_thread(self.journal.record, id)
+        return None if id is None else self.own(await asyncio.to_thread(self.journal.record, id))
 
     def _back(
         self, record: Record, step: Step, *, undoes: int | None = None, redoes: int | None = None
@@ -104,3 +127,10 @@ class History:
             changes.append(change)
         step = replace(step, changes=tuple(changes), undoes=undoes, redoes=redoes)
         return Back(record, step, tuple(expired))
+
+
+def _anew(change: AnyChange) -> AnyChange:
+    """A namespace that is made again gets another id."""
+    if isinstance(change, NamespaceChange) and change.before is None and change.after is not None:
+        return NamespaceChange(None, with_fields(change.after, id=""))
+    return change

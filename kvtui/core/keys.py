@@ -8,25 +8,37 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from operator import le
 from typing import TypeAlias
 
 from kvtui.api.models import KeyPage
+from kvtui.core.shifts import Shift, cut, weave
 
 View: TypeAlias = "array[int] | None"
 """Row numbers in the order shown; None stands for every row in listing order."""
+
+KeyRow: TypeAlias = "tuple[int | None, str | None]"
+"""A key's expiration in Unix seconds and its metadata's JSON text; None for never and for none."""
 
 TEXTS_SHARED = 4096
 """How many metadata texts are remembered to be shared; one that differs on every key shares nothing."""
 
 
 class KeyTable:
-    """The keys that are loaded, in the order in which the server listed them (UTF-8 byte order)."""
+    """The keys that are loaded, in the order in which the server listed them (UTF-8 byte order).
+
+    `shifts` says how often rows were renumbered; `reached` is the last name that a page has brought.
+    """
 
     def __init__(self) -> None:
         self.names: list[str] = []
         self.expirations = array("q")
         self.metadata: list[str | None] = []
+        self.shifts = 0
+        self.reached = ""
+        self._in_order = True
         self._texts: dict[str, str] = {}
 
     def __len__(self) -> int:
@@ -34,7 +46,12 @@ class KeyTable:
 
     def extend(self, page: KeyPage) -> None:
         """Add a page's rows at the end."""
-        self.names += [key.name for key in page.keys]
+        names = [key.name for key in page.keys]
+        if names:
+            joined = [*self.names[-1:], *names]
+            self._in_order = self._in_order and all(map(le, joined, islice(joined, 1, None)))
+            self.reached = names[-1]
+        self.names += names
         self.expirations.extend([key.expiration or 0 for key in page.keys])
         self.metadata += [self._shared(key.metadata_text) for key in page.keys]
 
@@ -47,10 +64,54 @@ class KeyTable:
         row = self.row_from(name)
         if row < len(self.names) and self.names[row] == name:
             return row
+        if self._in_order:
+            return None
         try:
             return self.names.index(name)  # a server that lists in another order is not believed to have none
         except ValueError:
             return None
+
+    def put(self, name: str, expiration: int | None, metadata: str | None) -> tuple[int, bool]:
+        """Let a key be as it is said, in its place; its row, and whether it was not there before."""
+        shift = self.change({name: (expiration, metadata)})
+        row = self.row_of(name)
+        assert row is not None
+        return row, bool(shift.inserted)
+
+    def remove(self, name: str) -> int | None:
+        """Take a key out; the row that it had, None where it was not loaded."""
+        return next(iter(self.change({name: None}).removed), None)
+
+    def change(self, changes: Mapping[str, KeyRow | None]) -> Shift:
+        """Let keys be as they are said, None for gone, all in one go; what became of the row numbers.
+
+        A hundred thousand changes cost little more than one: the columns are gone through once.
+        """
+        removed: list[int] = []
+        came: dict[str, KeyRow] = {}
+        for name, now in changes.items():
+            row = self.row_of(name)
+            if row is not None and now is not None:
+                self.expirations[row], self.metadata[row] = now[0] or 0, self._shared(now[1])
+            elif row is not None:
+                removed.append(row)
+            elif now is not None:
+                came[name] = now
+        if not removed and not came:
+            return Shift()
+        # First of all, so that a thread which reads the columns meanwhile can tell that they were not one.
+        self.shifts += 1
+        removed.sort()
+        deltas = [(self.names[row], -1) for row in removed] + [(name, 1) for name in came]
+        for column in (self.names, self.expirations, self.metadata):
+            cut(column, removed)
+        places = sorted((self.row_from(name), name) for name in came)
+        inserted = [row + before for before, (row, _name) in enumerate(places)]
+        rows = [came[name] for _row, name in places]
+        weave(self.names, inserted, [name for _row, name in places])
+        weave(self.expirations, inserted, [expiration or 0 for expiration, _metadata in rows])
+        weave(self.metadata, inserted, [self._shared(metadata) for _expiration, metadata in rows])
+        return Shift(removed, inserted, sorted(deltas))
 
     def _shared(self, text: str | None) -> str | None:
         """Many keys have the same metadata: kept once, it costs a pointer a row."""
@@ -102,6 +163,14 @@ class Marks:
         """Unmark all."""
         self._flags = bytearray()
         self._count = 0
+
+    def shift(self, shift: Shift) -> None:
+        """Stay with the keys whose rows were renumbered; keys that came are not marked."""
+        reach = len(self._flags)
+        cut(self._flags, shift.removed[: bisect_left(shift.removed, reach)])
+        came = bisect_left(shift.gaps, len(self._flags))
+        weave(self._flags, shift.inserted[:came], bytes(came))
+        self._count = self._flags.count(1)
 
     def names(self, table: KeyTable) -> list[str]:
         """The marked names, in listing order."""

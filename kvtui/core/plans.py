@@ -12,6 +12,7 @@ from enum import Enum
 
 from msgspec.structs import replace as with_fields
 
+from kvtui.api.errors import Refused
 from kvtui.api.limits import MIN_TTL
 from kvtui.api.models import Entry, Namespace
 from kvtui.core.changes import AnyChange, Change, KeyRef, NamespaceChange, Step, Verb
@@ -52,7 +53,9 @@ def copy(entry: Entry, target: KeyRef, existing: Entry | None) -> Step:
 
 
 def rename(source: KeyRef, entry: Entry, target: KeyRef, existing: Entry | None) -> Step:
-    """Copy, read back, and only then delete the old key."""
+    """Copy, read back, and only then delete the old key. Raises Refused where both are the same key."""
+    if source == target:
+        raise Refused("This is its name already.", "Nothing was changed.")
     changes = (Change(target, existing, entry), Change(source, entry, None))
     return Step(Verb.RENAME, changes, chained=True)
 

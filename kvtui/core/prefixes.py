@@ -40,7 +40,10 @@ class Level:
         self._at = 0
 
     def grow(self, names: Sequence[str]) -> None:
-        """Look at the names that came since the last time. `names` is sorted and only ever longer."""
+        """Look at the names that came since the last time. `names` is sorted, and longer only at its end.
+
+        Of names that come or go elsewhere, `put` and `removed` tell.
+        """
         if self.full:
             return
         self._at = bisect_left(names, self.prefix, self._at)
@@ -56,6 +59,45 @@ class Level:
                 return
             name = names[self._at]
             self._extend(names, Group(name[: self._cut(name, len(self.prefix))], 0, False))
+
+    def put(self, names: Sequence[str], name: str) -> None:
+        """Take in a name that was inserted; `names` holds it already.
+
+        Of several changes at once, which `names` has all seen, they must be told in the order of the names.
+        A name behind those that were looked at is left to `grow`.
+        """
+        self._change(names, name, 1)
+
+    def removed(self, names: Sequence[str], name: str) -> None:
+        """Leave out a name that was removed; `names` has it no more. For the rest, see `put`.
+
+        Whether its group goes deeper is not looked up: that it might stays until a level is made anew.
+        """
+        self._change(names, name, -1)
+
+    def _change(self, names: Sequence[str], name: str, by: int) -> None:
+        # A full level looks no further: what groups it has are whole, and no other is counted.
+        if not self.full:
+            if bisect_left(names, name) >= self._at:
+                return
+            self._at += by
+        if not name.startswith(self.prefix) or (cut := self._cut(name, len(self.prefix))) is None:
+            return
+        prefix = name[:cut]
+        at = bisect_left(self.groups, prefix, key=lambda group: group.prefix)
+        old = self.groups[at] if at < len(self.groups) else None
+        if old is None or old.prefix != prefix:
+            if by < 0 or self.full:
+                return
+            old = Group(prefix, 0, False)
+            self.groups.insert(at, old)
+        deeper = old.deeper or (by > 0 and self._cut(name, cut) is not None)
+        self.groups[at] = Group(prefix, old.size + by, deeper)
+        if old.size + by <= 0:
+            del self.groups[at]
+        elif len(self.groups) > GROUPS_MOST:
+            self.groups.pop()
+            self.full = True
 
     def _extend(self, names: Sequence[str], group: Group) -> None:
         """Take the names that begin with a group's prefix into it, from where we are."""

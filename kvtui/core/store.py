@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvtui.api.errors import Denied, KVError, NamespaceNotFound, NotFound, Refused
 from kvtui.api.models import Account, Namespace
-from kvtui.core.changes import Step
+from kvtui.core.changes import KeyRef, Step
 from kvtui.core.history import Back, History
-from kvtui.core.journal import Journal, Origin, Outcome, Record, State
+from kvtui.core.journalrecords import Origin, Outcome, Record, State
 from kvtui.core.listing import Listing
 from kvtui.core.permission import Permission
 from kvtui.core.writing import Applied, News, Writer
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kvtui.api.budget import Budget
     from kvtui.api.client import KVClient
     from kvtui.api.models import Entry, KeyPage
+    from kvtui.core.journal import Journal
 
 Progress = Callable[[int, int | None], None]
 """Told the bytes read so far and, where the server says, how many there will be."""
@@ -133,6 +134,17 @@ class Store:
             yield page
             if (cursor := page.cursor) is None:
                 return
+
+    async def first_page(self, namespace: Namespace) -> KeyPage:
+        """Up to 1,000 keys: how much there is, roughly, in one request."""
+        return await self._client.keys(namespace)
+
+    async def read_many(self, refs: Sequence[KeyRef]) -> list[tuple[KeyRef, Entry]]:
+        """The whole records of keys of one namespace; those that are gone are left out."""
+        if not refs:
+            return []
+        found = await self._client.read_entries(refs[0].namespace, [ref.key for ref in refs])
+        return [(ref, entry) for ref in refs if (entry := found[ref.key]) is not None]
 
     async def value(self, namespace: Namespace, key: str) -> bytes:
         """The stored bytes alone, in one request."""

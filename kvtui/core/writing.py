@@ -27,13 +27,15 @@ from kvtui.api.errors import (
 )
 from kvtui.core.aims import Aim, Found, NamespaceAim, RecordAim
 from kvtui.core.changes import AnyChange, Change, KeyRef, NamespaceChange, Step
-from kvtui.core.journal import Journal, JournalError, Origin, Outcome, State
+from kvtui.core.journalerrors import JournalError
+from kvtui.core.journalrecords import Origin, Outcome, State
 from kvtui.core.permission import Permission
 from kvtui.core.plans import too_soon
 from kvtui.core.stops import Conflict, Stopped, TooSoon
 
 if TYPE_CHECKING:
     from kvtui.api.client import KVClient
+    from kvtui.core.journal import Journal
 
 T = TypeVar("T")
 
@@ -249,7 +251,9 @@ class Writer:
             found = await aim.look()
         except KVError as error:
             raise run.stopped(index, error) from error
-        if run.again and aim.is_made(found):
+        # Metadata that only differs in its spelling counts as made, but not if it is what was there before.
+        untouched = found == aim.change.before and found != aim.change.after
+        if run.again and aim.is_made(found) and not untouched:
             return True
         if not aim.is_as_before(found):
             raise Conflict(run.step.changes[index], found, run.changes(), run.rest(), id=run.id)
@@ -319,6 +323,11 @@ class Writer:
         made = change.after if isinstance(change, NamespaceChange) and change.before is None else None
         try:
             await asyncio.to_thread(self._journal.note, run.id, index, outcome, detail, made)
+            if made is not None and made.id and run.step.redoes is not None:
+                # What is taken back next is the step that was made again, and the namespace has another id.
+                with suppress(JournalError):  # it may have been purged
+                    again = run.step.redoes
+                    await asyncio.to_thread(self._journal.note, again, index, outcome, detail, made)
         except JournalError as error:
             if must:
                 raise run.stopped(index, error) from error

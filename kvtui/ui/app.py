@@ -102,6 +102,19 @@ class KvtuiApp(TypeAheadApp):
 
     # Ends
 
+    async def action_quit(self) -> None:
+        """Quit, unless the main screen has something to say about it."""
+        if (browser := self._main_screen) is None:
+            self.exit()
+        elif self.screen is browser:
+            browser.leave()
+        else:
+            self.bell()  # a question is open: it is answered first
+
+    @property
+    def _main_screen(self) -> Browser | None:
+        return next((screen for screen in self.screen_stack if isinstance(screen, Browser)), None)
+
     def _listen_for_signals(self) -> None:
         """A hang-up or a request to end restores the terminal; a watchdog ends what hangs on a dead one."""
 
@@ -109,6 +122,8 @@ class KvtuiApp(TypeAheadApp):
             watchdog = threading.Timer(SHUTDOWN_S, os._exit, (128 + number,))
             watchdog.daemon = True
             watchdog.start()
+            if (browser := self._main_screen) is not None:
+                browser.keep_draft()
             self.exit(return_code=128 + number)
 
         if self._loop and threading.current_thread() is threading.main_thread() and not self.is_headless:

@@ -5,7 +5,7 @@ A binding that is shown anywhere has an id (so that it can be remapped) and a to
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from textual.binding import ActiveBinding, Binding
@@ -49,10 +49,23 @@ def _one_key(key: str) -> str:
     return f"ctrl+{shown[1:]}" if len(shown) > 1 and shown.startswith("^") else shown
 
 
-def footer_hints(active: Iterable[ActiveBinding], screen: DOMNode) -> list[tuple[str, str]]:
-    """At most eight (key, label) pairs: help, what the focused pane offers, then the rest."""
+class Hint(NamedTuple):
+    """A key and what it does, for the footer. A refused one stays in sight, and says why when pressed."""
+
+    key: str
+    label: str
+    refused: bool = False
+
+
+def footer_hints(
+    active: Iterable[ActiveBinding], screen: DOMNode, is_refused: Callable[[str], bool] = lambda action: False
+) -> list[Hint]:
+    """At most eight: help, what the focused pane offers, then the rest."""
     shown = [one for one in active if one.binding.show and one.enabled]
     near_first = sorted(shown, key=lambda one: (one.binding.description != "help", one.node is screen))
-    by_label = {one.binding.description: _one_key(one.binding.key) for one in reversed(near_first)}
-    hints = [(by_label[label], label) for label in reversed(by_label)]
+    by_label = {one.binding.description: one.binding for one in reversed(near_first)}
+    hints = [
+        Hint(_one_key(binding.key), label, is_refused(binding.action))
+        for label, binding in reversed(by_label.items())
+    ]
     return hints[:FOOTER_MOST]

@@ -14,15 +14,16 @@ from textual.containers import Container, Horizontal
 from textual.dom import DOMNode
 from textual.events import DescendantFocus
 from textual.reactive import reactive
-from textual.screen import Screen
 from textual.widgets import Static
 
 from kvtui.api.errors import KVError
 from kvtui.api.models import Entry, Namespace
+from kvtui.core.changes import KeyRef
 from kvtui.core.listing import Listing
 from kvtui.core.store import Progress, Store, choose_namespace
 from kvtui.ui.bindings import Group, declared, footer_hints, quiet, verb
 from kvtui.ui.copying import Carry, Copier
+from kvtui.ui.hands import Hands
 from kvtui.ui.panes.bars import FootLine, TopLine
 from kvtui.ui.panes.entry import EntryPane
 from kvtui.ui.panes.keys import KeysPane
@@ -40,7 +41,7 @@ ALL_PANES_FROM = 60
 """Columns under which one pane shows at a time."""
 
 
-class Browser(Screen[None]):
+class Browser(Hands):
     """Namespaces, keys and the entry under the cursor."""
 
     BINDINGS = [
@@ -55,7 +56,7 @@ class Browser(Screen[None]):
         quiet("plus", "zoom(True)", "Zoom", "app.zoom", "Show the focused pane alone, or all again."),
         quiet("underscore", "zoom(False)", "Unzoom", "app.unzoom", "Show all panes again."),
         quiet("escape", "back", "Back", "app.back", "Leave an input, filter, marks; then one pane back."),
-        verb("q,ctrl+q", "app.quit", "quit", "app.quit", "Quit."),
+        verb("q,ctrl+q", "app.quit", "quit", "app.quit", "Quit. Drafts are kept for the next start."),
     ]
     AUTO_FOCUS = None
 
@@ -91,13 +92,28 @@ class Browser(Screen[None]):
 
     async def on_unmount(self) -> None:
         if self._store:
+            await self.drafts_stored()
             await self._store.close()
+
+    def leave(self) -> None:
+        """Quit: at once where nothing is at stake."""
+        if self._store is None or not (self.draft_here() or len(self.drafts) or self._store.busy):
+            self.app.exit()
+        else:
+            from kvtui.ui.flows import leaving
+
+            self.run_worker(leaving.leave(self), group="leave", exclusive=False)
 
     @property
     def store(self) -> Store:
         """The open source. Panes ask for it only once there is a place, which comes from it."""
         assert self._store is not None
         return self._store
+
+    @property
+    def connected(self) -> bool:
+        """Whether the source is open."""
+        return self._store is not None
 
     def _listing(self, namespace: Namespace, prefix: str) -> Listing:
         return self.store.listing(namespace, prefix)
@@ -112,12 +128,18 @@ class Browser(Screen[None]):
         """Open the source, where it is not open yet, and show its namespaces."""
         tree = self.query_one(NamespacesPane)
         tree.say("Connecting...")
+        was_open = self._store is not None
         try:
             self._store = self.query_one(TopLine).store = self._store or await self._way.open()
+            self.store.listen(self.heard)
             tree.fill(await self.store.branches())
             self.say("")
             if self._start.namespace and self.place is None:
                 self.open(Place(choose_namespace(tree.namespaces, self._start.namespace)))
+            if not was_open:
+                from kvtui.ui.flows import history
+
+                self.start(history.greet(self))
         except KVError as error:
             tree.say(error.message, error.remedy, "", "R tries again.")
             self.say(error.message, "error")
@@ -143,12 +165,33 @@ class Browser(Screen[None]):
     def watch_place(self, place: Place | None) -> None:
         top = self.query_one(TopLine)
         top.place = place
+        self.show_drafts()
         if place:
             names = {account.id: account.name for account in self.query_one(NamespacesPane).accounts}
             top.account_name = names.get(place.namespace.account, "") or place.namespace.account
 
     def watch_key(self, key: str | None) -> None:
-        self.query_one(EntryPane).show(self.place.namespace if self.place else None, key)
+        self.keep_draft()
+        draft = self.drafts.get(self.ref) if self.ref else None
+        self.query_one(EntryPane).show(self.place.namespace if self.place else None, key, draft)
+
+    def go_to(self, ref: KeyRef) -> None:
+        if self.place is None or self.place.namespace != ref.namespace:
+            self.open(Place(ref.namespace))
+        self.keys_pane.go_to(ref.key)
+        if self.key == ref.key:
+            self.watch_key(ref.key)
+        self.key = ref.key
+
+    def namespace_moved(self, before: Namespace, after: Namespace | None) -> None:
+        if after is None:
+            self.key = self.place = None
+            self.keys_pane.show(None)
+            self.action_focus_pane("tree")
+        elif self.place is not None:
+            self.place = self.place._replace(namespace=after)
+            self.keys_pane.renamed(after)
+            self.entry_pane.renamed(after)
 
     @on(NamespacesPane.Chosen)
     def _place_chosen(self, event: NamespacesPane.Chosen) -> None:
@@ -271,6 +314,24 @@ class Browser(Screen[None]):
         words, ok = await self._copier.copy(self.app, data, what)
         self.say(words, "" if ok else "error")
 
+    # Drafts
+
+    @on(EntryPane.Edited)
+    def _edited(self) -> None:
+        self.keep_draft()
+
+    @on(EntryPane.EditorLeft)
+    def _editor_left(self) -> None:
+        """Out of the editor: what was typed stays as a draft."""
+        draft = self.keep_draft()
+        if draft is not None and draft.touched:
+            self.say("The draft is kept (~): ctrl+s saves it, ctrl+r drops it.")
+            self.action_focus_pane("keys")
+        else:
+            self.entry_pane.stop_editing()
+            self.entry_pane.redraw()
+            self.action_focus_pane("entry")
+
     # Words
 
     def on_key(self) -> None:
@@ -286,8 +347,19 @@ class Browser(Screen[None]):
         style = "bold $text-error" if tone == "error" else "bold $text-success"
         self.query_one(FootLine).message = safe_content(words, style)
 
+    def permission_changed(self) -> None:
+        self.query_one(TopLine).note_time()
+        self._show_hints()
+
+    def doing(self, words: str) -> None:
+        """Show what is under way, on the top line."""
+        self.query_one(TopLine).doing = words
+
     def _show_hints(self) -> None:
-        self.query_one(FootLine).hints = footer_hints(self.active_bindings.values(), self)
+        self.query_one(FootLine).hints = footer_hints(self.active_bindings.values(), self, self._is_refused)
+
+    def _is_refused(self, action: str) -> bool:
+        return self.connected and bool(self.why_not(action))
 
     def groups(self) -> list[Group]:
         """All bindings by place, that of the focus first."""
@@ -299,6 +371,7 @@ class Browser(Screen[None]):
         first = places.pop(self.at)
         return [
             *first,
+            Group("Change", declared(Hands)),
             Group("Everywhere", declared(Browser)),
             *(group for rest in places.values() for group in rest),
         ]
@@ -307,7 +380,7 @@ class Browser(Screen[None]):
         """Every action there is, with the node that it runs on: what the palette offers."""
         for node in (self.query_one(kind) for kind in (KeysPane, EntryPane, NamespacesPane, NamespaceTree)):
             yield from ((node, binding) for binding in declared(type(node)))
-        yield from ((self, binding) for binding in declared(Browser))
+        yield from ((self, binding) for binding in declared(Hands) + declared(Browser))
 
     def action_help(self) -> None:
         """Explain the focused pane."""

@@ -16,6 +16,8 @@ _DOT = (" · ", "$text-muted")
 
 NOTHING_CHOSEN = "Move in the list: the value under the cursor is shown here."
 GONE = "Gone: this key has expired or was deleted since it was listed.\n\nR reads it again."
+NEW = "new key"
+NEW_KEY = "This key is not stored yet. ctrl+s saves it."
 NO_VALUE = "The value is empty: 0 bytes are stored under this key."
 NO_METADATA = "No metadata is stored with this key."
 
@@ -44,6 +46,11 @@ def life_words(expiration: int | None, now: float) -> str:
         return "never expires"
     left = countdown(expiration - now)
     return left if left == "expired" else f"expires in {left}"
+
+
+def elsewhere_words(until: float, now: float) -> str:
+    """After a save: how long other places may go on serving what was there before."""
+    return f"elsewhere old to {when_words(until)[11:]}" if now < until else ""
 
 
 def view_words(view: View, decoded: Decoded | None = None, inside: Kind | None = None) -> str:

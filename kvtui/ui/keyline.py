@@ -12,7 +12,7 @@ from kvtui.core.orders import BY_EXPIRY, BY_NAME_BACKWARDS
 from kvtui.ui.present import countdown, safe_segments
 
 GUTTER = 3
-"""The cursor's sign, the mark's, and a space."""
+"""The cursor's sign, the mark's, and the draft's."""
 
 EXPIRES = 9
 METADATA_FROM = 44
@@ -46,13 +46,17 @@ class Looks(NamedTuple):
 
 
 class Key(NamedTuple):
-    """What a line shows. `left` is in seconds until the key expires, None for never."""
+    """What a line shows. `left` is in seconds until the key expires, None for never.
+
+    `drafted` says that there is an edit of it that was not saved.
+    """
 
     name: str
     left: float | None
     metadata: str | None
     marked: bool
     at_cursor: bool
+    drafted: bool = False
 
 
 def columns(width: int) -> Columns:
@@ -90,10 +94,12 @@ def key_strip(key: Key, width: int, looks: Looks) -> Strip:
     plain, muted, soon, mark = looks[:4]
     if key.at_cursor:
         plain = muted = soon = mark = looks.cursor
-    gutter = (">" if key.at_cursor else " ") + ("* " if key.marked else "  ")
+    gutter = (">" if key.at_cursor else " ") + ("*" if key.marked else " ")
     style = mark if key.marked else plain
+    draft = Segment("~", mark) if key.drafted else Segment(" ", style)
     near = key.left is not None and 0 < key.left < SOON_S
-    segments = [Segment(gutter, style), *safe_segments(key.name, style, name - 1), Segment(" ", plain)]
+    segments = [Segment(gutter, style), draft]
+    segments += [*safe_segments(key.name, style, name - 1), Segment(" ", plain)]
     segments += safe_segments(expires_words(key.left), soon if near else muted, expires)
     segments += safe_segments(key.metadata or "", muted, metadata)
     return Strip(segments, width).simplify()  # each change of style is some 40 bytes to the terminal

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from rich.segment import Segment
 from rich.style import Style
@@ -23,6 +23,7 @@ from textual.widget import Widget
 
 from kvtui.core.keys import KeyTable, Marks, View
 from kvtui.core.orders import BY_NAME
+from kvtui.core.shifts import Shift
 from kvtui.ui.keyline import GUTTER, Key, Looks, columns, expires_words, header_strip, key_strip
 from kvtui.ui.present import safe_segments
 
@@ -88,6 +89,7 @@ class KeyList(ScrollView, can_focus=True, inherit_bindings=False):
         self._held = 0
         self._clicked: int | None = None
         self._empty: Sequence[str] = ()
+        self._drafts: Collection[str] = ()
         self._drawn: dict[int, str] = {}
         self._looks: Looks | None = None
 
@@ -122,6 +124,44 @@ class KeyList(ScrollView, can_focus=True, inherit_bindings=False):
         if before != (self._window(), self.scroll_offset.y, self.cursor, self._sort):
             self.refresh()
             self.post_message(self.Moved())
+
+    def shifted(self, shift: Shift, view: View, sort: str) -> None:
+        """Keys have changed, come or gone: the cursor stays on its key, on the same line of the screen.
+
+        Where its key is gone, it goes to the next one that is still there, or to the last.
+        """
+        line = self.cursor - self.scroll_offset.y
+        follows, was_held = self._following(shift), self._held
+        self._held = shift.row(was_held)
+        if self._clicked is not None:
+            self._clicked = None if shift.lost(self._clicked) else shift.row(self._clicked)
+        self._view, self._sort, self._drawn = view, sort, {}
+        position = len(self) - 1
+        if follows is not None:
+            position = self._position_near(follows)
+        elif not shift.removed:
+            position = self._position_near(self._held)  # there was none to follow
+        self.set_reactive(KeyList.cursor, max(position, 0))
+        if shift.lost(was_held):
+            self.hold()
+        self._measure()
+        self._scroll(self.cursor - line)
+        self._keep_in_sight()
+        self.refresh()
+        self.post_message(self.Moved())
+
+    def _following(self, shift: Shift) -> int | None:
+        """The row, as it is now, of the first key from the cursor on, of those shown before, that stayed."""
+        gone = set(shift.removed)
+        count = len(self._table) + len(shift.removed) - len(shift.inserted)
+        rows = range(count) if self._view is None else self._view
+        stayed = (rows[at] for at in range(self.cursor, len(rows)) if rows[at] not in gone)
+        return next((shift.row(row) for row in stayed), None)
+
+    def show_drafts(self, names: Collection[str]) -> None:
+        """Show beside these keys that there is an edit of them that was not saved."""
+        self._drafts = names
+        self.refresh()
 
     def grown(self) -> None:
         """Rows were added at the end of the table or the view: nothing is drawn again but what they fill."""
@@ -308,7 +348,12 @@ class KeyList(ScrollView, can_focus=True, inherit_bindings=False):
         row, table, left = self.row_at(position), self._table, self._left(self.row_at(position))
         self._drawn[row] = expires_words(left)
         key = Key(
-            table.names[row], left, table.metadata[row], row in self._marks, at_cursor=position == self.cursor
+            table.names[row],
+            left,
+            table.metadata[row],
+            row in self._marks,
+            at_cursor=position == self.cursor,
+            drafted=table.names[row] in self._drafts,
         )
         return key_strip(key, width, looks)
 

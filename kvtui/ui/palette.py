@@ -11,6 +11,8 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.dom import DOMNode
 
+from kvtui.core.escape import safe_str
+from kvtui.core.moments import WhenError, read_when
 from kvtui.ui.bindings import keys_shown
 
 if TYPE_CHECKING:
@@ -23,6 +25,18 @@ class Command(NamedTuple):
     words: str
     keys: str
     run: Callable[[], Coroutine[Any, Any, None] | None]
+
+
+RW_FORM = "rw: Say for how long and why: rw 10m INC-4711"
+
+
+def seconds_of(span: str) -> float | None:
+    """A span such as `10m` or `1h30m` in seconds; None where it is none."""
+    try:
+        end = read_when(f"+{span}", 0, base=0) if span[:1].isdecimal() else None
+    except WhenError:
+        return None
+    return float(end) if end else None
 
 
 class Actions(Provider):
@@ -41,11 +55,35 @@ class Actions(Provider):
                 yield Command(words, keys_shown(binding.key), partial(_run, self.screen, node, binding))
         yield Command("theme: Choose another theme.", "", self.app.action_change_theme)
 
+    def _spoken(self, query: str) -> Command | None:
+        """`rw 10m INC-4711` opens a read-only session for a while, `ro` closes it."""
+        from kvtui.ui.browser import Browser
+
+        screen = self.screen
+        if not isinstance(screen, Browser) or not screen.connected:
+            return None
+        word, _, rest = query.strip().partition(" ")
+        if word == "ro" and not rest:
+            return Command("ro: Read-only from now on.", "", screen.close_writing)
+        if word != "rw":
+            return None
+        span, _, reason = rest.strip().partition(" ")
+        reason = reason.strip().strip('"')
+        seconds = seconds_of(span)
+        if seconds is None or not reason:
+            return Command(RW_FORM, "", lambda: screen.say(RW_FORM))
+        words = f"rw: Allow changes for {span}, noting “{safe_str(reason)}” in the journal."
+        return Command(words, "", partial(screen.open_writing, seconds, reason))
+
     async def discover(self) -> Hits:
         for words, keys, run in self._commands():
             yield DiscoveryHit(Content(words), run, text=words, help=keys)
 
     async def search(self, query: str) -> Hits:
+        if spoken := self._spoken(query):
+            words, keys, run = spoken
+            yield Hit(1.0, Content(words), run, text=query, help=keys)
+            return
         matcher = self.matcher(query)
         for words, keys, run in self._commands():
             if (score := matcher.match(words)) > 0:

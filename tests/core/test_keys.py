@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
 from kvtui.api.models import KeyInfo, KeyPage
-from kvtui.core.keys import TEXTS_SHARED, KeyTable, Marks, carry_marks
+from kvtui.core.keys import TEXTS_SHARED, KeyRow, KeyTable, Marks, carry_marks
 from kvtui.core.orders import BY_EXPIRY, BY_NAME, BY_NAME_BACKWARDS, RUN, sorted_rows
 
 NAMES = st.sets(st.text("ab:é\ud800", max_size=4)).map(sorted)
@@ -123,3 +123,60 @@ def test_marks_stay_with_their_keys_in_a_fresh_listing(
     marks.add(old.index(name) for name in wanted)
     carried = carry_marks(marks, table_of(old), table_of(new))
     assert carried.names(table_of(new)) == sorted(wanted & set(new))
+
+
+ROW = st.tuples(EXPIRATIONS, st.none() | st.just("{}"))
+CHANGES = st.lists(
+    st.dictionaries(st.text("ab:é\ud800", max_size=3), st.none() | ROW, max_size=25), max_size=6
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(NAMES, CHANGES, st.data())
+def test_a_table_and_its_marks_follow_what_came_and_went(
+    names: list[str], steps: list[dict[str, KeyRow | None]], data: st.DataObject
+) -> None:
+    table, marks = table_of(names), Marks()
+    by_hand: dict[str, KeyRow] = {name: (None, None) for name in names}
+    marked = data.draw(st.sets(st.sampled_from(names))) if names else set()
+    marks.add(names.index(name) for name in marked)
+    for changes in steps:
+        before, shifts = list(table.names), table.shifts
+        shift = table.change(changes)
+        marks.shift(shift)
+        for name, row in changes.items():
+            if row is None:
+                by_hand.pop(name, None)
+            else:
+                by_hand[name] = row
+        marked &= set(by_hand)
+        assert table.names == sorted(by_hand)
+        rows = zip(table.names, table.expirations, table.metadata, strict=True)
+        assert {name: (when or None, text) for name, when, text in rows} == by_hand
+        assert marks.names(table) == sorted(marked) and len(marks) == len(marked)
+        came, went = set(table.names) - set(before), set(before) - set(table.names)
+        assert list(shift.deltas) == sorted([(name, 1) for name in came] + [(name, -1) for name in went])
+        assert [table.names[row] for row in shift.inserted] == sorted(came)
+        assert [before[row] for row in shift.removed] == sorted(went)
+        assert (table.shifts > shifts) == bool(came or went)
+
+
+def test_one_key_at_a_time() -> None:
+    table = table_of(["a", "c"])
+    assert table.put("b", 7, "{}") == (1, True)
+    assert table.put("b", None, None) == (1, False)
+    assert (table.names, list(table.expirations), table.metadata) == (["a", "b", "c"], [0] * 3, [None] * 3)
+    assert (table.remove("a"), table.remove("x")) == (0, None)
+    assert (table.names, table.reached) == (["b", "c"], "c")
+
+
+def test_changes_in_a_listing_that_is_out_of_order() -> None:
+    table = table_of(["c", "a", "d", "b"])
+    assert table.put("c", 5, None) == (0, False)
+    assert table.remove("d") == 2
+    row, inserted = table.put("aa", None, None)
+    assert inserted and table.names[row] == "aa" and sorted(table.names) == ["a", "aa", "b", "c"]
+    assert [table.names[row] for row in (table.row_of("c"), table.row_of("b")) if row is not None] == [
+        "c",
+        "b",
+    ]

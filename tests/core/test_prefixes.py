@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kvtui.core.prefixes import DELIMITERS, GROUPS_MOST, PIECE, Group, Level, children
@@ -61,3 +62,51 @@ def test_a_delimiter_far_into_a_large_group_is_found() -> None:
 def test_no_names_and_unknown_prefixes_have_no_groups() -> None:
     assert children([]) == []
     assert children(["a:b"], "z") == []
+
+
+CHANGES = st.lists(st.sets(st.text("ab:/é", min_size=1, max_size=8), max_size=6).map(sorted), max_size=8)
+
+
+@settings(deadline=None, max_examples=100)
+@given(NAMES, NAMES, CHANGES, st.sampled_from(["", "a", "a:", "b/"]), st.booleans())
+def test_a_level_follows_what_came_and_went(
+    names: list[str], later: list[str], steps: list[list[str]], prefix: str, grown: bool
+) -> None:
+    """Each step turns about whether its names are there, all at once; pages come in between."""
+    level = Level(prefix)
+    level.grow(names)
+    later = [name for name in later if not names or name > names[-1]]
+    for step in steps:
+        before = set(names)
+        names = sorted(before ^ set(step))
+        for name in step:
+            (level.removed if name in before else level.put)(names, name)
+        if grown:
+            names += [name for name in later[:2] if not names or name > names[-1]]
+            later = later[2:]
+            level.grow(names)
+    level.grow(names)
+    wanted = by_hand(names, prefix)
+    assert [group[:2] for group in level.groups] == [group[:2] for group in wanted]
+    assert all(mine.deeper or not theirs.deeper for mine, theirs in zip(level.groups, wanted, strict=True))
+
+
+@settings(deadline=None, max_examples=100)
+@given(NAMES, CHANGES)
+def test_the_groups_that_a_full_level_keeps_are_counted_right(
+    names: list[str], steps: list[list[str]]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kvtui.core.prefixes.GROUPS_MOST", 2)
+        level = Level()
+        level.grow(names)
+        for step in steps:
+            before = set(names)
+            names = sorted(before ^ set(step))
+            for name in step:
+                (level.removed if name in before else level.put)(names, name)
+            level.grow(names)
+            sizes = {group.prefix: group.size for group in by_hand(names, "")}
+            assert len(level.groups) <= 2
+            assert all(sizes[group.prefix] == group.size for group in level.groups)
+            assert level.full or len(sizes) == len(level.groups)

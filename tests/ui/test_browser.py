@@ -11,6 +11,7 @@ from textual.binding import Binding
 from kvtui.api.models import Namespace
 from kvtui.ui.bindings import FOOTER_MOST, declared, keys_shown
 from kvtui.ui.browser import Browser
+from kvtui.ui.hands import Hands
 from kvtui.ui.panes.bars import FootLine
 from kvtui.ui.panes.entry import EntryPane
 from kvtui.ui.panes.keys import KeysPane
@@ -18,7 +19,7 @@ from kvtui.ui.panes.namespaces import NamespacesPane, NamespaceTree, Place
 from tests.project import BINARY, SESSION
 from tests.ui.kit import browser, program, screen_text, shows, until
 
-OWNERS = (Browser, NamespacesPane, NamespaceTree, KeysPane, EntryPane)
+OWNERS = (Browser, Hands, NamespacesPane, NamespaceTree, KeysPane, EntryPane)
 LARGE = (120, 36)
 
 
@@ -158,8 +159,8 @@ async def test_help_explains_the_focused_pane_first(project: Path) -> None:
     async with program(project, namespace="SESSIONS").run_test(size=LARGE) as pilot:
         await shows(pilot, "user:4700")
         await pilot.press("?")
-        shown = await shows(pilot, "Everywhere")
-        assert shown.index("Keys\N{SPACE}") < shown.index("Everywhere")
+        shown = await shows(pilot, "Change\N{SPACE}")
+        assert shown.index("Keys\N{SPACE}") < shown.index("Change\N{SPACE}")
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is browser(pilot))
 
@@ -187,7 +188,7 @@ async def test_the_footer_shows_the_keys_of_the_focus_and_no_more_than_eight(pro
 
 
 def _offers(foot: FootLine, hint: str) -> bool:
-    return hint in [label for _key, label in foot.hints]
+    return hint in [label for _key, label, _refused in foot.hints]
 
 
 @pytest.mark.parametrize("size", [(120, 36), (80, 24), (59, 20), (40, 12)])

@@ -241,10 +241,10 @@ async def test_what_is_left_counts_down_and_an_unchanged_line_is_not_drawn_again
         drawn: list[object] = []
         monkeypatch.setattr(Static, "update", lambda _self, content, **_more: drawn.append(content))
         shelf.now += 15
-        app.pane._draw_lines()
+        app.pane.draw_lines()
         assert drawn == []
         shelf.now += 60
-        app.pane._draw_lines()
+        app.pane.draw_lines()
         assert len(drawn) == 1
 
 

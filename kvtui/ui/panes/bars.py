@@ -10,6 +10,7 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from kvtui.core.store import Store
+from kvtui.ui.bindings import Hint
 from kvtui.ui.panes.namespaces import Place
 from kvtui.ui.present import safe_content
 
@@ -24,21 +25,29 @@ class TopLine(Static):
     place: reactive[Place | None] = reactive[Place | None](None)
     account_name: reactive[str] = reactive("")
     budget_words: reactive[str] = reactive("")
+    permission_words: reactive[str] = reactive("")
+    doing: reactive[str] = reactive("")
 
     def __init__(self) -> None:
         super().__init__(id="top")
 
     def on_mount(self) -> None:
-        self.set_interval(1, self.note_budget)
+        self.set_interval(1, self.note_time)
 
-    def note_budget(self) -> None:
-        """Read the budget; the line is drawn again only when its words changed."""
-        self.budget_words = budget_words(self.store, time.time()) if self.store else ""
+    def note_time(self) -> None:
+        """Read what changes by itself; the line is drawn again only when its words changed."""
+        if self.store:
+            self.budget_words = budget_words(self.store, time.time())
+            self.permission_words = permission_words(self.store)
+
+    def watch_store(self) -> None:
+        self.note_time()
 
     def render(self) -> Content:
         if self.store is None:
             return Content.styled("kvtui", "bold $accent")
-        marks = [("READ-ONLY", "bold $text-warning")] if self.store.read_only else []
+        marks = [(f"● {self.doing}", "bold $accent")] if self.doing else []
+        marks += [(self.permission_words, "bold $text-warning")] if self.permission_words else []
         marks += [(self.budget_words, "$text-muted")] if self.budget_words else []
         right = Content("  ").join(Content.styled(*mark) for mark in marks)
         room = max(self.size.width - right.cell_length - 2, 8)
@@ -55,6 +64,19 @@ class TopLine(Static):
             shown.pop(0)
             head = Content("… ▸ ")
         return Content.assemble(head, Content(" ▸ ").join(shown))
+
+
+def permission_words(store: Store) -> str:
+    """`READ-ONLY`, or `WRITING 9:58 INC-4711` while a window is open, and `NO JOURNAL` where none is kept."""
+    permission = store.permission
+    words = []
+    if (left := permission.open_for) is not None and not permission.refusal:
+        words.append(f"WRITING {clock_words(left)} {permission.reason}".rstrip())
+    elif permission.refusal:
+        words.append("READ-ONLY")
+    if store.history is None:
+        words.append("NO JOURNAL")
+    return "  ".join(words)
 
 
 def budget_words(store: Store, now: float) -> str:
@@ -83,7 +105,7 @@ class FootLine(Static):
     """
 
     message: reactive[Content] = reactive(Content(""), layout=True)
-    hints: reactive[Sequence[tuple[str, str]]] = reactive[Sequence[tuple[str, str]]](())
+    hints: reactive[Sequence[Hint]] = reactive[Sequence[Hint]](())
 
     def __init__(self) -> None:
         super().__init__(id="foot")
@@ -103,8 +125,9 @@ class FootLine(Static):
     def _keys(self, room: int) -> Content:
         """As many of the hints as there is room for."""
         shown: list[Content] = []
-        for key, label in self.hints:
-            hint = Content.assemble((key, "bold $accent"), f" {label}")
+        for key, label, refused in self.hints:
+            style = "dim strike" if refused else ""
+            hint = Content.assemble((key, style or "bold $accent"), " ", (label, style))
             room -= hint.cell_length + 2
             if room < -2:
                 break

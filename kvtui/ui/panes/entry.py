@@ -1,7 +1,7 @@
 """The entry under the cursor: its value in several views, its metadata, and all that is known of it.
 
-The pane reads, and shows; it changes nothing. What it holds belongs to one name at a time: as soon as it is
-told another one, the old entry is gone from it.
+The pane reads, shows and edits; it stores nothing. What it holds belongs to one name at a time: as soon as it
+is told another one, the old entry is gone from it.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from textual.worker import Worker, WorkerFailed
 
 from kvtui.api.errors import KeyNotFound, KVError
 from kvtui.api.models import Entry, Namespace
+from kvtui.core.changes import KeyRef
+from kvtui.core.drafts import Draft
 from kvtui.core.values import Facts, View
 from kvtui.ui import entrywords, outlets
 from kvtui.ui.bindings import quiet, verb
-from kvtui.ui.panes.entrybody import EntryBody
+from kvtui.ui.panes.entryedit import EntryEditing, What
 from kvtui.ui.present import safe_content
 from kvtui.ui.rows import TextLayout
 from kvtui.ui.shown import Shown, facts_of, lay_out, lay_out_metadata
@@ -36,7 +38,7 @@ TELL_S = 0.25
 """How often progress is shown while a value is read."""
 
 
-class EntryPane(EntryBody):
+class EntryPane(EntryEditing):
     """The right pane. It is told a name, and asks for the entry itself."""
 
     BINDINGS = [
@@ -76,6 +78,9 @@ class EntryPane(EntryBody):
             self.data = data
             self.what = what
 
+    class EditorLeft(Message):
+        """The person wants to be out of the editor."""
+
     def __init__(
         self, read: Read, clock: Callable[[], float] = time.time, environ: Mapping[str, str] = os.environ
     ) -> None:
@@ -87,6 +92,7 @@ class EntryPane(EntryBody):
         self._reading: Worker[None] | None = None
         self._tab = TABS[0]
         self._wanted_view: View | None = None
+        self._pinned: tuple[Draft, What] | None = None
         self._status = ""
         self._words = entrywords.NOTHING_CHOSEN
         self._clear()
@@ -95,6 +101,7 @@ class EntryPane(EntryBody):
         self.entry: Entry | None = None
         self._facts: Facts | None = None
         self._read_at = 0.0
+        self._elsewhere_until = 0.0
         self._shown = None
         self.forget_hits()
 
@@ -104,7 +111,7 @@ class EntryPane(EntryBody):
         yield from self.compose_body()
 
     def on_mount(self) -> None:
-        self.set_interval(1, self._draw_lines)
+        self.set_interval(1, self.draw_lines)
         self._draw()
 
     # What others ask of the pane
@@ -119,10 +126,46 @@ class EntryPane(EntryBody):
         """The key of the entry."""
         return self._asked[1] if self._asked else None
 
-    def show(self, namespace: Namespace | None, name: str | None) -> None:
-        """Read and show another entry, or none."""
+    @property
+    def ref(self) -> KeyRef | None:
+        """The key whose entry this is."""
+        return KeyRef(*self._asked) if self._asked else None
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment that programs in front of us get, secrets aside."""
+        return self._environ
+
+    def renamed(self, namespace: Namespace) -> None:
+        """The namespace that the entry is in has another title."""
+        if self._asked:
+            self._asked = namespace, self._asked[1]
+
+    def redraw(self) -> None:
+        """Bring all of the pane up to date."""
+        self._draw()
+
+    @property
+    def tab(self) -> str:
+        """Which tab is shown."""
+        return self._tab
+
+    def show(self, namespace: Namespace | None, name: str | None, draft: Draft | None = None) -> None:
+        """Read and show another entry, or none; a draft of it is opened beside what is stored."""
+        self._turn_to(namespace, name)
+        self._pinned = None if draft is None else (draft, "value")
+        if self._asked and draft is not None and draft.base is None:
+            self._status, self._words = entrywords.NEW, entrywords.NEW_KEY
+            self._open_pinned()
+        self._draw()
+        is_new = draft is not None and draft.base is None
+        self._reading = self._read_entry(*self._asked) if self._asked and not is_new else None
+
+    def _turn_to(self, namespace: Namespace | None, name: str | None) -> None:
         for group in ("read", "layout"):
             self.workers.cancel_group(self, group)
+        if self.is_mounted:
+            self.stop_editing()
         self._clear()
         self._asked = None if namespace is None or name is None else (namespace, name)
         self._status = entrywords.reading_words(0, None) if self._asked else ""
@@ -130,8 +173,23 @@ class EntryPane(EntryBody):
         self.border_title = safe_content(name) if name is not None else Content("")
         if self.is_mounted:
             self.view.show(TextLayout(b""))
+
+    @work(exclusive=True, group="read")
+    async def put(self, entry: Entry, elsewhere_until: float) -> None:
+        """Show what was just stored, without reading it; elsewhere the old may be served till then."""
+        facts = await facts_of(entry.value)
+        self.stop_editing()
+        self._clear()
+        self.entry, self._facts, self._read_at = entry, facts, self._clock()
+        self._elsewhere_until = elsewhere_until
+        self._lay_out()
         self._draw()
-        self._reading = self._read_entry(*self._asked) if self._asked else None
+
+    def _open_pinned(self) -> None:
+        """Go on with a draft that was left, without taking the keyboard from the list."""
+        pinned, self._pinned = self._pinned, None
+        if pinned is not None:
+            self.edit(*pinned, focus=False)
 
     async def once_read(self) -> Entry | None:
         """The entry, when its reading has ended; None where it failed, or another was asked for."""
@@ -141,9 +199,20 @@ class EntryPane(EntryBody):
         return self.entry
 
     def action_refresh_entry(self) -> None:
-        """Read the entry again."""
+        """Read the entry again; a draft of it stays."""
         if self._asked:
-            self.show(*self._asked)
+            self.show(*self._asked, self.edited())
+
+    def action_leave(self) -> None:
+        """Leave the editor, or the find line; then forget what was found."""
+        if self.editing is not None:
+            self.post_message(self.EditorLeft())
+        else:
+            super().action_leave()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Esc is the pane's own also while it edits."""
+        return (action == "leave" and self.editing is not None) or super().check_action(action, parameters)
 
     # Reading
 
@@ -156,7 +225,7 @@ class EntryPane(EntryBody):
             if (now := time.monotonic()) - told >= TELL_S and self._asked == (namespace, name):
                 told = now
                 self._status = entrywords.reading_words(done, of)
-                self._draw_lines()
+                self.draw_lines()
 
         try:
             entry = await self._read(namespace, name, tell)
@@ -169,6 +238,7 @@ class EntryPane(EntryBody):
             self.entry = entry
             self._read_at = self._clock()
             self._lay_out()
+        self._open_pinned()
         self._draw()
 
     @work(exclusive=True, group="layout")
@@ -200,9 +270,9 @@ class EntryPane(EntryBody):
         # While an entry is being read the view stays, empty: to swap the bodies twice would flicker.
         has_view = self._shown is not None or (self.entry is None and not self._words)
         self.show_body(view=has_view)
-        self._draw_lines()
+        self.draw_lines()
 
-    def _draw_lines(self) -> None:
+    def draw_lines(self) -> None:
         """Draw the lines whose words have changed; called every second for what counts down."""
         if not self.is_mounted:
             return
@@ -211,6 +281,7 @@ class EntryPane(EntryBody):
         _put(self.query_one("#entry-tabs", Static), self._tabs_line(width))
         if self._shown is None:
             _put(self.words_line, self._body_words())
+        self.note_badge(entrywords.elsewhere_words(self._elsewhere_until, self._clock()))
         self.draw_place()
 
     def _facts_line(self, width: int) -> Content:
@@ -219,6 +290,8 @@ class EntryPane(EntryBody):
         return entrywords.header(self.entry, self._facts, self._clock(), width)
 
     def _tabs_line(self, width: int) -> Content:
+        if self.editing is not None:
+            return self.editing_words.truncate(width, ellipsis=True)
         tabs = [Content.styled(tab, "bold reverse" if tab == self._tab else "$text-muted") for tab in TABS]
         line = Content(" ").join(tabs)
         if self._shown is None:
@@ -241,7 +314,7 @@ class EntryPane(EntryBody):
         return Content("" if self.entry.value else entrywords.NO_VALUE)
 
     def on_resize(self) -> None:
-        self._draw_lines()
+        self.draw_lines()
 
     # Views and tabs
 

@@ -37,6 +37,7 @@ class EntryBody(Vertical):
         self._hits: Hits | None = None
         self._hit = 0
         self._note = ""
+        self._badge = ""
         self._wanted_text = ""
         self._subtitle = ""
 
@@ -84,11 +85,15 @@ class EntryBody(Vertical):
         """Have something told to the person."""
         self.post_message(self.Said(words, tone))
 
+    def note_badge(self, words: str) -> None:
+        """What else is to stand on the frame."""
+        self._badge = words
+
     @on(ValueView.Moved)
     def draw_place(self) -> None:
         """On the frame: what was found, and how far down one is."""
         view = self.view
-        words = [self._note] if self._note else []
+        words = [part for part in (self._badge, self._note) if part]
         if self._shown is not None and view.data and not view.fits:
             words.append(f"{view.seen_to * 100 // len(view.data)}%")
         if (subtitle := " · ".join(words)) != self._subtitle:

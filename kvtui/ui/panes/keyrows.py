@@ -6,7 +6,7 @@ This is the half of the pane of keys that works on what is loaded; loading is th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -17,8 +17,9 @@ from textual.worker import get_current_worker
 
 from kvtui.core.arrangement import Arrangement, Found, Job
 from kvtui.core.filters import FilterError, read_filter
-from kvtui.core.keys import KeyTable, Marks
+from kvtui.core.keys import KeyRow, KeyTable, Marks
 from kvtui.core.listing import Listing
+from kvtui.core.shifts import Shift
 from kvtui.ui.keylist import KeyList
 from kvtui.ui.lineinput import LineInput
 from kvtui.ui.panes.keystate import Doing, Facts, empty_words, state_words, title_words
@@ -50,6 +51,8 @@ class KeyRows(Vertical):
         self._arrangement = Arrangement(KeyTable())
         self._arranging = False
         self._anchor: int | None = None
+        self._drafts: frozenset[str] = frozenset()
+        self._late: dict[str, KeyRow | None] = {}
         self._doing = Doing.NOTHING
         self._note = ""
         self._problem = ""
@@ -101,10 +104,79 @@ class KeyRows(Vertical):
 
     def _grown(self) -> None:
         """Show the rows that the listing has got since."""
+        if self._late and self.listing is not None and (shift := self._catch_up(self.listing)).deltas:
+            self._follow(shift)
         if self._arrangement.plain:
             self.list.grown()
         elif self._arrangement.behind and not self._arranging:
             self._arrange()
+        self._say()
+
+    # Changes
+
+    def show_change(self, name: str, row: KeyRow | None) -> bool:
+        """This key is now so (expiration, metadata text), or is no more; whether it is among the rows."""
+        self.show_changes([(name, row)])
+        return self.listing is not None and self.listing.table.row_of(name) is not None
+
+    def show_changes(self, changes: Sequence[tuple[str, KeyRow | None]]) -> Sequence[tuple[str, int]]:
+        """These keys of the listed namespace are now so, or are no more: all are shown in one go.
+
+        The names that came among the rows (+1) and that went (-1), for the tree. A key that does not begin
+        with the listed prefix is none of ours; one behind what is loaded comes with its page.
+        """
+        if self.listing is None:
+            return ()
+        if self._doing is Doing.NOTHING:
+            self._late = {}  # no page is under way that could be older than these
+        self._late.update((name, row) for name, row in changes if name.startswith(self.prefix))
+        shift = self._catch_up(self.listing)
+        self._follow(shift)
+        return shift.deltas
+
+    def _catch_up(self, listing: Listing) -> Shift:
+        """Put the latest changes into a listing. A page that was under way at the time knew nothing of them:
+        as long as anything loads they are kept, to be put in again when it has come."""
+        table, complete = listing.table, listing.state == "complete"
+        shift = table.change(
+            {name: row for name, row in self._late.items() if not row or complete or name <= table.reached}
+        )
+        if self._doing is Doing.NOTHING:
+            self._late = {}
+        return shift
+
+    def _follow(self, shift: Shift) -> None:
+        """Show the rows anew after a change of the table; view, marks and cursor stay with their keys."""
+        arrangement = self._arrangement
+        self.marks.shift(shift)
+        if self._anchor is not None:
+            self._anchor = None if shift.lost(self._anchor) else shift.row(self._anchor)
+        self.workers.cancel_group(self, "arrange")
+        self._arranging = False
+        arrangement.shifted(shift)
+        job = None if arrangement.plain else arrangement.job()
+        if job and job.small:  # in one step with the shift, so that the cursor keeps its line
+            job.run(arrangement.take)
+        self.list.shifted(shift, arrangement.view, arrangement.view_sort)
+        if job and not job.small:
+            self._arrange()
+        self._say()
+
+    def go_to(self, name: str) -> bool:
+        """Put the cursor on a key; False where it is not loaded, or is not shown."""
+        row = self._arrangement.table.row_of(name)
+        position = None if row is None else self.list.position_of(row)
+        if position is not None:
+            self.list.move_to(position)
+        return position is not None
+
+    def show_drafts(self, names: frozenset[str]) -> None:
+        """Show which keys of the listed namespace have an edit that was not saved.
+
+        It holds until it is told anew, also when another place is opened.
+        """
+        self._drafts = names
+        self.list.show_drafts(names)
         self._say()
 
     # Filter and sort
@@ -115,7 +187,7 @@ class KeyRows(Vertical):
         self.workers.cancel_group(self, "arrange")
         self._arranging = False
         if arrangement.plain:
-            arrangement.view = None
+            arrangement.show_all()
             self._show_view()
         elif (job := arrangement.job()).small:
             job.run(self._take)
@@ -139,7 +211,7 @@ class KeyRows(Vertical):
     @on(Arranged)
     def _arranged(self, event: Arranged) -> None:
         arrangement, job = self._arrangement, event.job
-        if job.table is not arrangement.table or job.filter is not arrangement.filter:
+        if job.table is not arrangement.table or job.filter is not arrangement.filter or job.outdated:
             return
         if event.found is None:
             self._arranging, self._note = False, event.problem
@@ -197,6 +269,18 @@ class KeyRows(Vertical):
         return self._filter_line.display
 
     # Marks
+
+    @property
+    def marked_names(self) -> Sequence[str]:
+        """The marked keys, in listing order."""
+        return self.marks.names(self._arrangement.table)
+
+    def mark_here(self) -> None:
+        """Mark the key under the cursor, which stays on it."""
+        if (row := self.list.row) is not None and row not in self.marks:
+            self.marks.toggle(row)
+            self.list.redraw(self.list.cursor)
+            self._say()
 
     def action_mark(self) -> None:
         """Mark the key under the cursor, or unmark it, and go down."""
@@ -269,6 +353,7 @@ class KeyRows(Vertical):
             self._arranging,
             self._problem or self._note,
             fresh,
+            sum(name.startswith(self.prefix) for name in self._drafts),
         )
         self.list.say_if_empty(*empty_words(facts))
         if (words := state_words(facts)) != self.status:

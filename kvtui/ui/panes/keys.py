@@ -104,12 +104,16 @@ class KeysPane(KeyRows):
 
     def show(self, namespace: Namespace | None, prefix: str = "") -> None:
         """Begin a fresh listing of a place; what belonged to the last one goes. None shows no place."""
-        self._namespace, self.prefix = namespace, prefix
+        self._namespace, self.prefix, self._late = namespace, prefix, {}
         self._close_filter()
         self._prefix_line.close()
         self._adopt(self._make_listing(namespace, prefix) if namespace else None, Marks())
         if self.listing:
             self._load()
+
+    def renamed(self, namespace: Namespace) -> None:
+        """The namespace that is listed has another title."""
+        self._namespace = namespace
 
     def _adopt(self, listing: Listing | None, marks: Marks, row: int = 0) -> None:
         """Show another listing. Whatever still works for the last one is cancelled."""
@@ -222,6 +226,7 @@ class KeysPane(KeyRows):
             self._note = f"Refresh failed: {fresh.error.message} The list is as it was · R tries again"
             self._say()
             return
+        self._catch_up(fresh)
         name = self.name_at_cursor
         self._adopt(fresh, carry_marks(self.marks, old.table, fresh.table), fresh.table.row_from(name or ""))
         self.post_message(self.Refreshed())

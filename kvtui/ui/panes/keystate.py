@@ -18,7 +18,10 @@ class Doing(Enum):
 
 
 class Facts(NamedTuple):
-    """All that the words depend on. `passing` is None without a filter; `fresh` is a refresh under way."""
+    """All that the words depend on. `passing` is None without a filter; `fresh` is a refresh under way.
+
+    `drafts` counts the keys that have an edit which was not saved.
+    """
 
     listing: Listing | None
     prefix: str
@@ -28,6 +31,7 @@ class Facts(NamedTuple):
     searching: bool
     note: str
     fresh: Listing | None
+    drafts: int = 0
 
 
 def title_words(facts: Facts) -> str:
@@ -37,14 +41,16 @@ def title_words(facts: Facts) -> str:
     prefix = f"  {facts.prefix}*" if facts.prefix else ""
     more = "" if listing.state == "complete" else "+"
     marked = f"  {facts.marked:,} marked" if facts.marked else ""
-    return f"Keys{prefix}  {len(listing.table):,}{more}{marked}"
+    drafts = f"  {_drafts(facts.drafts)}" if facts.drafts else ""
+    return f"Keys{prefix}  {len(listing.table):,}{more}{marked}{drafts}"
 
 
 def state_words(facts: Facts) -> str:
     """What is loaded, what is going on, and which key does what about it."""
     if (listing := facts.listing) is None:
         return "Choose a namespace: enter lists its keys."
-    return facts.note or " · ".join([_going_on(listing, facts), *_next(listing, facts)])
+    drafts = [_drafts(facts.drafts)] if facts.drafts else []
+    return facts.note or " · ".join([_going_on(listing, facts), *drafts, *_next(listing, facts)])
 
 
 def _going_on(listing: Listing, facts: Facts) -> str:
@@ -91,3 +97,8 @@ def empty_words(facts: Facts) -> list[str]:
 
 def _keys(count: int) -> str:
     return f"{count:,} {'key' if count == 1 else 'keys'}"
+
+
+def _drafts(count: int) -> str:
+    """With the sign that such a key has in the list."""
+    return f"{count:,} {'draft' if count == 1 else 'drafts'} (~)"

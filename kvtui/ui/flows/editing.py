@@ -1,0 +1,166 @@
+"""Editing a record: in the pane, in $EDITOR, its expiration; and saving what came of it, by the card."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from kvtui.api.models import Entry
+from kvtui.core import plans
+from kvtui.core.changes import KeyRef, same
+from kvtui.core.drafts import Draft
+from kvtui.core.editing import KEEP
+from kvtui.core.stops import Conflict
+from kvtui.ui.cardwords import draft_card, subject
+from kvtui.ui.dialogs.card import ChangeCard
+from kvtui.ui.dialogs.choose import Choice, ChooseDialog
+from kvtui.ui.dialogs.confirm import ConfirmDialog
+from kvtui.ui.dialogs.conflict import ConflictDialog
+from kvtui.ui.dialogs.expiration import ExpirationDialog
+from kvtui.ui.editor import edit_outside
+from kvtui.ui.flows.applying import carry_out
+from kvtui.ui.hands import ELSEWHERE_S, Hands
+
+if TYPE_CHECKING:
+    from kvtui.ui.panes.entryedit import What
+
+
+async def when_read(hands: Hands, ref: KeyRef, what: What) -> None:
+    """Open the editor as soon as the entry is there."""
+    entry = await hands.entry_at(ref)
+    draft = await asyncio.to_thread(Draft.begin, ref, entry)
+    if hands.ref == ref:
+        hands.open_editor(draft, what)
+
+
+async def outside(hands: Hands, ref: KeyRef) -> None:
+    """Edit the value, or on its tab the metadata, in $EDITOR; then the card."""
+    draft = await draft_at(hands, ref)
+    of_metadata = hands.entry_pane.tab == "metadata"
+    before = draft.metadata.encode("utf-8", "surrogatepass") if of_metadata else draft.data
+    suffix = ".json" if of_metadata else draft.editable.suffix
+    data = await edit_outside(hands.app, before, suffix, hands.entry_pane.environ)
+    if data is None:
+        hands.say("The editor was left with an error: nothing was changed.")
+    elif data == before:
+        hands.say("Nothing was changed.")
+    else:
+        text = data.decode("utf-8", "surrogateescape")
+        draft = draft.with_metadata(text.rstrip("\n")) if of_metadata else draft.with_data(data)
+        hands.entry_pane.stop_editing()
+        hands.pin(draft)
+        await save(hands, draft)
+
+
+async def expire(hands: Hands, ref: KeyRef) -> None:
+    """Ask when the key is to expire; then the card."""
+    draft = await draft_at(hands, ref)
+    dialog = ExpirationDialog(draft.expiration, time.time, subject=subject(ref))
+    if (chosen := await hands.app.push_screen_wait(dialog)) is not None:
+        draft = draft.with_expiration(chosen.expiration)
+        hands.entry_pane.take(draft)
+        await save(hands, draft)
+
+
+async def draft_at(hands: Hands, ref: KeyRef) -> Draft:
+    """The draft of the current key, or a fresh one of what is stored."""
+    if (draft := hands.draft_here()) is not None:
+        return draft
+    return await asyncio.to_thread(Draft.begin, ref, await hands.entry_at(ref))
+
+
+async def save(hands: Hands, draft: Draft) -> None:
+    """Show the card, and store the draft if it says yes. Whatever fails, the draft stays."""
+    if problem := draft.metadata_problem:
+        hands.say(f"KV would not take this metadata: {problem}", "error")
+        return
+    while (agreed := await _ask_card(hands, draft)) is not None:
+        draft, wanted = agreed
+        step = plans.edit(draft.ref, draft.base, wanted) if draft.base else plans.create(draft.ref, wanted)
+        hands.pin(draft)
+        try:
+            applied = await carry_out(hands, step)
+        except Conflict as conflict:
+            found = conflict.found if isinstance(conflict.found, Entry) else None
+            if same(found, wanted):
+                _saved(hands, draft, wanted, f"{draft.ref.key} is so already: someone stored just this.")
+                return
+            dialog = ConflictDialog(subject(draft.ref), draft.base, found, wanted)
+            choice = await hands.app.push_screen_wait(dialog)
+            if choice == "theirs":
+                _saved(hands, draft, found, f"{draft.ref.key}: your draft was dropped, theirs is shown.")
+            elif choice is not None:
+                draft = draft.onto(found)
+                hands.pin(draft)
+                hands.entry_pane.take(draft)
+            if choice != "mine":
+                return
+        else:
+            if applied is not None:
+                _saved(hands, draft, wanted)
+            return
+
+
+async def _ask_card(hands: Hands, draft: Draft) -> tuple[Draft, Entry] | None:
+    """The draft in the layout that was agreed to, and the record to store; None to go on editing."""
+    layouts = draft.layouts
+    can_undo = hands.store.history is not None
+
+    def laid_out(layout: int) -> Draft:
+        return draft.with_layout(layouts[layout]) if layout else draft.with_layout(KEEP)
+
+    wanted = await asyncio.to_thread(draft.wanted)
+    if wanted == draft.base:
+        _saved(hands, draft, wanted, "Nothing to save: this is as it is stored.")
+        return None
+    card = await asyncio.to_thread(draft_card, draft, wanted, 0, undo=can_undo)
+    dialog = ChangeCard(
+        card, lambda layout: draft_card(draft, laid_out(layout).wanted(), layout, undo=can_undo)
+    )
+    answer = await hands.app.push_screen_wait(dialog)
+    if answer is None:
+        return None
+    draft = laid_out(answer.layout)
+    return draft, await asyncio.to_thread(draft.wanted)
+
+
+def _saved(hands: Hands, draft: Draft, stored: Entry | None, words: str = "") -> None:
+    """The draft is what is stored, or has given way to it."""
+    hands.unpin(draft.ref)
+    if hands.entry_pane.ref == draft.ref:
+        hands.entry_pane.stop_editing()
+        if stored is None:
+            hands.entry_pane.action_refresh_entry()
+        else:
+            hands.entry_pane.put(stored, 0 if words else time.time() + ELSEWHERE_S)
+    if words:
+        hands.say(words)
+    elif draft.base is None and not hands.keys_pane.go_to(draft.ref.key):
+        hands.say(f"Created {draft.ref.key}. It stands further down than is loaded: ctrl+l loads all.")
+
+
+async def drop(hands: Hands, draft: Draft) -> None:
+    """Give up a draft, if that is meant."""
+    body = Content.assemble("What you typed is lost; what is stored stays.\n", subject(draft.ref))
+    if await hands.app.push_screen_wait(ConfirmDialog("Drop this draft?", body, act="drop it")):
+        hands.unpin(draft.ref)
+        if hands.entry_pane.ref == draft.ref:
+            hands.entry_pane.stop_editing()
+            if draft.base is None:
+                hands.key = hands.keys_pane.name_at_cursor
+            else:
+                hands.entry_pane.action_refresh_entry()
+        hands.say("The draft is dropped.")
+
+
+async def choose(hands: Hands) -> None:
+    """List the drafts, and go to the one that is chosen."""
+    drafts = list(hands.drafts)
+    choices = [Choice(str(at), one.ref.key, one.ref.namespace.title) for at, one in enumerate(drafts)]
+    question = Content("Edited, and not saved. Enter goes there; ctrl+s saves, ctrl+r drops.")
+    at = await hands.app.push_screen_wait(ChooseDialog("Drafts", question, choices))
+    if at is not None:
+        hands.go_to(drafts[int(at)].ref)

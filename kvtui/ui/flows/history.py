@@ -1,0 +1,114 @@
+"""History: taking back, making again, the log, and what was under way when kvtui last ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from textual.content import Content
+
+from kvtui.api.errors import Refused
+from kvtui.api.models import Entry
+from kvtui.core.drafts import Draft
+from kvtui.core.history import Back, History
+from kvtui.core.journalrecords import Record
+from kvtui.ui.cardwords import back_words, entry_words, record_words, subject
+from kvtui.ui.dialogs.choose import Choice, ChooseDialog
+from kvtui.ui.dialogs.confirm import ConfirmDialog
+from kvtui.ui.dialogs.operations import OperationsDialog, Undo
+from kvtui.ui.flows.applying import applied_words, carry_out_alone
+from kvtui.ui.hands import Hands
+
+
+async def undo(hands: Hands, id: int | None) -> None:
+    """Take a step back: this one, or the newest that can be."""
+    await _go_back(hands, await hands.history().to_undo(id), "Take this back?", "take it back")
+
+
+async def redo(hands: Hands) -> None:
+    """Make again what was taken back last."""
+    await _go_back(hands, await hands.history().to_redo(), "Make this again?", "make it again")
+
+
+async def _go_back(hands: Hands, back: Back, title: str, act: str) -> None:
+    for change in back.step.pairs:
+        hands.refuse_a_draft(change.ref)
+    if await hands.app.push_screen_wait(ConfirmDialog(title, back_words(back), act=act)):
+        await carry_out_alone(hands, back.step, again=True)
+
+
+async def operations(hands: Hands) -> None:
+    """Show the log; take back or bring back what is chosen there."""
+    answer = await hands.app.push_screen_wait(OperationsDialog(await hands.history().log(), time.time))
+    if answer is None:
+        return
+    hands.store.permission.check()
+    if isinstance(answer, Undo):
+        await undo(hands, answer.id)
+    else:
+        await _restore(hands, answer.id, answer.index)
+
+
+async def _restore(hands: Hands, id: int, index: int) -> None:
+    """Bring back the record that was there before a change."""
+    ref = await hands.history().ref_of(id, index)
+    hands.refuse_a_draft(ref)
+    now = await hands.stored_at(ref)
+    step = await hands.history().to_restore(id, index, now)
+    if step is None:
+        raise Refused(
+            "That record has expired since: there is nothing to bring back.", "Nothing was changed."
+        )
+    (change,) = step.pairs
+    if change.before == change.after:
+        raise Refused("This is how it is stored now.", "Nothing was changed.")
+
+    def words(entry: Entry | None) -> Content:
+        return Content("no such key") if entry is None else entry_words(entry)
+
+    body = Content.assemble(subject(ref), "\nnow:  ", words(change.before), "\nthen: ", words(change.after))
+    if await hands.app.push_screen_wait(ConfirmDialog("Bring this record back?", body, act="bring it back")):
+        await carry_out_alone(hands, step)
+
+
+async def greet(hands: Hands) -> None:
+    """Once connected: drafts from last time, and what was under way when kvtui was ended."""
+    if (history := hands.store.history) is None:
+        return
+    await _take_drafts(hands, history)
+    for record in await history.interrupted():
+        await _ask_about(hands, await hands.store.find_out(record))
+    await asyncio.to_thread(history.journal.retire)
+
+
+async def _take_drafts(hands: Hands, history: History) -> None:
+    lost = await history.lost_drafts()
+    for saved in lost:
+        await history.save_draft(saved)  # from now on it is this process's
+        hands.drafts.put(await asyncio.to_thread(Draft.from_saved, saved))
+    if lost:
+        hands.show_drafts()
+        what = "A draft from last time is" if len(lost) == 1 else f"{len(lost):,} drafts from last time are"
+        hands.say(f"{what} here again. ~ lists, ctrl+s saves, ctrl+r drops.")
+
+
+async def _ask_about(hands: Hands, record: Record) -> None:
+    """An interrupted step: what landed of it has been read by now."""
+    choices = [
+        Choice("later", "Decide later", "you are asked at the next start"),
+        Choice("finish", "Finish it", "what has landed is not done twice"),
+        Choice("back", "Take it back", "as far as it came"),
+        Choice("leave", "Leave it so", "@ goes on to list it"),
+    ]
+    dialog = ChooseDialog("kvtui was ended in the middle of this", record_words(record), choices)
+    choice = await hands.app.push_screen_wait(dialog)
+    if choice in ("finish", "back"):
+        hands.store.permission.check()
+    if choice == "finish":
+        applied = await hands.store.finish(record)
+        hands.show_changes(applied.step.changes)
+        hands.say(applied_words(applied, images=True))
+    elif choice in ("back", "leave"):
+        await hands.store.leave(record)
+        if choice == "back":
+            await undo(hands, record.id)

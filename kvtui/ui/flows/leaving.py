@@ -1,0 +1,44 @@
+"""Leaving: what is under way is waited for, and drafts are not dropped without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from kvtui.core.drafts import Draft
+from kvtui.ui.dialogs.choose import Choice, ChooseDialog
+from kvtui.ui.hands import Hands
+from kvtui.ui.present import safe_content
+
+NAMED = 5
+"""Drafts that are named."""
+
+
+async def leave(hands: Hands) -> None:
+    """Ask about drafts, wait for the change that is under way, and quit."""
+    drafts = [draft for draft in hands.drafts if draft.touched]
+    if drafts and not await _may_leave(hands, drafts):
+        return
+    if hands.store.busy:
+        hands.say("Waiting for the change that is under way; then kvtui quits.")
+        await hands.store.settled()
+    hands.app.exit()
+
+
+async def _may_leave(hands: Hands, drafts: Sequence[Draft]) -> bool:
+    names = Content("\n").join(safe_content(f"  {draft.ref.key}") for draft in drafts[:NAMED])
+    more = f"\n  and {len(drafts) - NAMED:,} more" if len(drafts) > NAMED else ""
+    count = "A draft is" if len(drafts) == 1 else f"{len(drafts):,} drafts are"
+    keep = Choice("keep", "Quit, keep them", "they are here again at the next start")
+    choices = [
+        Choice("stay", "Stay", "~ lists the drafts"),
+        *([keep] if hands.store.history is not None else []),
+        Choice("drop", "Quit, drop them", "what was typed is lost"),
+    ]
+    question = Content.assemble(f"{count} not saved:\n", names, more)
+    choice = await hands.app.push_screen_wait(ChooseDialog("Quit?", question, choices))
+    if choice == "drop":
+        for draft in drafts:
+            hands.unpin(draft.ref)
+    return choice in ("keep", "drop")

@@ -1,0 +1,166 @@
+"""The entry pane while it edits: a text area in the place of the rows, and the words about what is typed.
+
+The pane edits a draft and stores nothing: whoever wants the draft asks for it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from textual import on
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import TextArea
+
+from kvtui.core.drafts import Draft, metadata_words
+from kvtui.core.editing import in_place_problem
+from kvtui.core.values import SMALL
+from kvtui.ui.panes.entrybody import EntryBody
+from kvtui.ui.present import safe_content
+
+What = Literal["value", "metadata"]
+
+STILL_S = 0.5
+"""How long nothing is typed before the draft is kept, and its JSON is looked at."""
+
+
+class Editor(TextArea):
+    """Text under the cursor. Tab goes to the next pane, as everywhere."""
+
+    DEFAULT_CSS = """
+    Editor {
+        height: 1fr;
+        border: none;
+        padding: 0 1;
+        scrollbar-size-vertical: 1;
+        &:nocolor .text-area--cursor { text-style: reverse; }
+    }
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, soft_wrap=len(text) <= SMALL, compact=True, highlight_cursor_line=False)
+
+
+def gives_back(text: str) -> str:
+    """What the text area makes of a text that nobody touches: it turns some separators into line ends."""
+    return TextArea(text).text
+
+
+class EntryEditing(EntryBody):
+    """The half of the entry pane that edits."""
+
+    class Edited(Message):
+        """Something was typed, and a moment has passed."""
+
+    def __init__(self, *, id: str, classes: str) -> None:
+        super().__init__(id=id, classes=classes)
+        self._draft: Draft | None = None
+        self._what: What = "value"
+        self._editor: Editor | None = None
+        self._typing: Timer | None = None
+        self._typed_words = ""
+
+    @property
+    def editing(self) -> What | None:
+        """What is in the editor; None while it is closed."""
+        return self._what if self._editor is not None else None
+
+    def edit(self, draft: Draft, what: What, *, focus: bool = True) -> str:
+        """Open the editor on the value or the metadata of a draft; why not, in words, where it may not be."""
+        data = draft.data if what == "value" else draft.metadata.encode("utf-8", "surrogatepass")
+        if problem := in_place_problem(data, gives_back):
+            return problem
+        self.stop_editing()
+        self._draft, self._what = draft, what
+        self._editor = Editor(data.decode())
+        self.view.display = self.query_one(VerticalScroll).display = False
+        self.mount(self._editor)
+        if focus:
+            self.screen.set_focus(self._editor)
+        self._review()
+        return ""
+
+    def take(self, draft: Draft) -> None:
+        """Go on with the same text in a draft whose other parts have changed."""
+        if self._editor is not None:
+            self._draft = draft
+            self._review()
+
+    def edited(self) -> Draft | None:
+        """The draft as it stands in the editor; None while nothing is edited."""
+        if self._draft is None or self._editor is None:
+            return None
+        text = self._editor.text
+        if self._what == "metadata":
+            return self._draft.with_metadata(text)
+        return self._draft.with_data(text.encode("utf-8", "surrogatepass"))
+
+    def stop_editing(self) -> None:
+        """Close the editor. What it held is gone from the pane: ask for it first."""
+        if self._typing is not None:
+            self._typing.stop()
+            self._typing = None
+        editor, self._editor, self._draft = self._editor, None, None
+        if editor is not None:
+            had_focus = editor.has_focus
+            editor.remove()
+            self.view.display = True  # until it is known what there is to show
+            if had_focus:
+                self.focus_inside()
+
+    def focus_inside(self) -> None:
+        if self._editor is not None:
+            self.screen.set_focus(self._editor)
+        else:
+            super().focus_inside()
+
+    def show_body(self, *, view: bool) -> None:
+        if self._editor is None:
+            super().show_body(view=view)
+
+    @property
+    def editing_words(self) -> Content:
+        """What is edited, and what is wrong with it so far."""
+        if self._draft is None:
+            return Content("")
+        about = self._draft.editable.words if self._what == "value" else "JSON"
+        return Content.assemble(
+            (f"editing {self._what}", "bold reverse"),
+            " ",
+            safe_content(self._typed_words or about, "$text-warning" if self._typed_words else "$text-muted"),
+        )
+
+    @on(TextArea.Changed)
+    def _text_changed(self, event: TextArea.Changed) -> None:
+        event.stop()
+        if event.text_area is not self._editor:
+            return
+        if self._what == "metadata":
+            self._review()
+        if self._typing is not None:
+            self._typing.stop()
+        self._typing = self.set_timer(STILL_S, self._still)
+
+    def _still(self) -> None:
+        self._typing = None
+        self._review()
+        self.post_message(self.Edited())
+
+    def _review(self) -> None:
+        """Say what is wrong with what is typed, and how much room it takes."""
+        draft = self.edited()
+        if draft is None:
+            return
+        if self._what == "metadata":
+            size, problem = metadata_words(draft)
+            self._typed_words = f"{size:,} of 1,024 bytes" + (f" · {problem}" if problem else "")
+        elif len(draft.data) <= SMALL and draft.invalid_json:
+            self._typed_words = f"no JSON now: {draft.invalid_json}"
+        else:
+            self._typed_words = ""
+        self.draw_lines()
+
+    def draw_lines(self) -> None:
+        """Draw the lines above the body again where they differ: the pane knows them."""
