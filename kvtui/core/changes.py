@@ -20,6 +20,16 @@ class KeyRef(NamedTuple):
     namespace: Namespace
     key: str
 
+    @property
+    def address(self) -> tuple[str, str, str]:
+        """What tells it from all other keys: account, namespace and name. A title may change."""
+        return (*home_of(self.namespace), self.key)
+
+
+def home_of(namespace: Namespace) -> tuple[str, str]:
+    """What tells a namespace from all others, whatever its title is by now."""
+    return namespace.account, namespace.id
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
-from kvtui.api.models import Entry
-from kvtui.core.changes import KeyRef
+from kvtui.api.models import Entry, Namespace
+from kvtui.core.changes import KeyRef, home_of
 from kvtui.core.editing import (
     KEEP,
     Editable,
@@ -133,7 +133,7 @@ class Drafts:
     """The drafts of a session, one a key."""
 
     def __init__(self) -> None:
-        self._drafts: dict[KeyRef, Draft] = {}
+        self._drafts: dict[tuple[str, str, str], Draft] = {}
 
     def __len__(self) -> int:
         return len(self._drafts)
@@ -143,20 +143,16 @@ class Drafts:
 
     def get(self, ref: KeyRef) -> Draft | None:
         """The draft of a key."""
-        return self._drafts.get(ref)
+        return self._drafts.get(ref.address)
 
     def put(self, draft: Draft) -> None:
         """Keep a draft in the place of what there was."""
-        self._drafts[draft.ref] = draft
+        self._drafts[draft.ref.address] = draft
 
     def drop(self, ref: KeyRef) -> bool:
         """Forget a draft; whether there was one."""
-        return self._drafts.pop(ref, None) is not None
+        return self._drafts.pop(ref.address, None) is not None
 
-    def names(self, namespace_id: str, account: str) -> frozenset[str]:
+    def names(self, namespace: Namespace) -> frozenset[str]:
         """The keys of a namespace that have one."""
-        return frozenset(
-            ref.key
-            for ref in self._drafts
-            if (ref.namespace.id, ref.namespace.account) == (namespace_id, account)
-        )
+        return frozenset(key for *home, key in self._drafts if tuple(home) == home_of(namespace))

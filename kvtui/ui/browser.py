@@ -176,7 +176,7 @@ class Browser(Hands):
         self.query_one(EntryPane).show(self.place.namespace if self.place else None, key, draft)
 
     def go_to(self, ref: KeyRef) -> None:
-        if self.place is None or self.place.namespace != ref.namespace:
+        if not self.is_here(ref.namespace):
             self.open(Place(ref.namespace))
         self.keys_pane.go_to(ref.key)
         if self.key == ref.key:

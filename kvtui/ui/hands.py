@@ -15,7 +15,7 @@ from textual.screen import Screen
 
 from kvtui.api.errors import KeyNotFound, KVError, Refused
 from kvtui.api.models import Entry, Namespace
-from kvtui.core.changes import AnyChange, Change, KeyRef, NamespaceChange
+from kvtui.core.changes import AnyChange, Change, KeyRef, NamespaceChange, home_of
 from kvtui.core.drafts import Draft, Drafts
 from kvtui.core.history import History
 from kvtui.core.store import Store
@@ -44,9 +44,9 @@ class Hands(Screen[None]):
 
     BINDINGS = [
         verb("e", "edit", "edit", "change.edit", "Edit the value here: text, or JSON made readable."),
-        verb("ctrl+s", "save", "save", "change.save", "Save the draft. First shows what would change."),
         verb("d", "delete", "delete", "change.delete", "Delete the marked keys or this one; or a namespace."),
         verb("z", "undo", "undo", "change.undo", "Take the last change back."),
+        verb("ctrl+s", "save", "save", "change.save", "Save the draft. First shows what would change."),
         quiet("Z", "redo", "Redo", "change.redo", "Make again what was taken back last."),
         quiet("E", "edit_outside", "Edit outside", "change.edit_outside", "Edit the value in $EDITOR."),
         quiet("m", "edit_metadata", "Metadata", "change.metadata", "Edit the metadata, as JSON."),
@@ -55,7 +55,7 @@ class Hands(Screen[None]):
         quiet("c", "copy_to", "Copy to", "change.copy_to", "Copy the key to another name or namespace."),
         quiet("a", "new_key", "New key", "change.new_key", "Make a new key, empty or as a copy of this one."),
         quiet("N", "new_namespace", "New namespace", "change.new_namespace", "Make a new namespace."),
-        quiet("tilde", "drafts", "Drafts", "change.drafts", "List the drafts that are not saved, and go to one."),
+        quiet("tilde", "drafts", "Drafts", "change.drafts", "List the drafts that are not saved."),
         quiet("ctrl+r", "drop_draft", "Drop draft", "change.drop_draft", "Drop the draft of this key."),
         quiet("at", "operations", "Operations", "change.operations", "What was changed, and the way back."),
     ]  # fmt: skip
@@ -116,6 +116,10 @@ class Hands(Screen[None]):
     def ref(self) -> KeyRef | None:
         """The key whose entry is shown."""
         return KeyRef(self.place.namespace, self.key) if self.place and self.key is not None else None
+
+    def shows(self, ref: KeyRef) -> bool:
+        """Whether this is the key whose entry is shown."""
+        return self.ref is not None and self.ref.address == ref.address
 
     # Flows
 
@@ -179,7 +183,7 @@ class Hands(Screen[None]):
     async def entry_at(self, ref: KeyRef) -> Entry:
         """The entry of the key under the cursor, once it is read. Raises Refused."""
         entry = await self.entry_pane.once_read()
-        if self.ref != ref:
+        if not self.shows(ref):
             raise Refused("The cursor has moved on.", "Nothing was changed.")
         if entry is None:
             raise Refused(f"{ref.key} could not be read.", "R reads it again.")
@@ -212,29 +216,38 @@ class Hands(Screen[None]):
         for change in changes:
             if isinstance(change, NamespaceChange):
                 self.tree_pane.namespace_changed(change.before, change.after)
-                if change.before and self.place and self.place.namespace == change.before:
+                if change.before and self.is_here(change.before):
                     self.namespace_moved(change.before, change.after)
         pairs = [change for change in changes if isinstance(change, Change)]
-        here = self.place.namespace if self.place else None
-        rows = [
-            (change.ref.key, (change.after.expiration, change.after.metadata) if change.after else None)
-            for change in pairs
-            if change.ref.namespace == here
-        ]
-        loaded = self.keys_pane.show_changes(rows)
-        for namespace in dict.fromkeys(change.ref.namespace for change in pairs):
-            deltas = [
-                (change.ref.key, 1 if change.before is None else -1)
-                for change in pairs
-                if change.ref.namespace == namespace and (change.before is None) != (change.after is None)
-            ]
-            self.tree_pane.keys_changed(namespace, deltas, loaded if namespace == here else ())
+        for namespace in {home_of(change.ref.namespace): change.ref.namespace for change in pairs}.values():
+            self._show_pairs(
+                namespace, [one for one in pairs if home_of(one.ref.namespace) == home_of(namespace)]
+            )
         for change in pairs:
-            if change.ref == self.ref and self.drafts.get(change.ref) is None:
+            if self.shows(change.ref) and self.drafts.get(change.ref) is None:
                 if change.after is not None:
                     self.entry_pane.put(change.after, time.time() + ELSEWHERE_S)
                 else:
                     self.entry_pane.action_refresh_entry()
+
+    def _show_pairs(self, changes: Sequence[Change]) -> None:
+        """Changes to keys of one namespace: in the list if that is open, and in the tree."""
+        namespace = changes[0].ref.namespace
+        rows = [(one.ref.key, one.after and (one.after.expiration, one.after.metadata)) for one in changes]
+        came_and_went = [
+            (one.ref.key, 1 if one.before is None else -1)
+            for one in changes
+            if (one.before is None) != (one.after is None)
+        ]
+        if self.place is not None and self.is_here(namespace):
+            loaded = self.keys_pane.show_changes(rows)
+            self.tree_pane.keys_changed(self.place.namespace, came_and_went, loaded)
+        else:
+            self.tree_pane.keys_changed(namespace, came_and_went)
+
+    def is_here(self, namespace: Namespace) -> bool:
+        """Whether it is the namespace that is open."""
+        return self.place is not None and home_of(self.place.namespace) == home_of(namespace)
 
     def heard(self, news: News) -> None:
         """What was unconfirmed when it was written is seen by now, or was not seen for a minute."""
@@ -289,8 +302,7 @@ class Hands(Screen[None]):
     def show_drafts(self) -> None:
         """Mark the keys that have a draft."""
         if self.place is not None:
-            here = self.place.namespace
-            self.keys_pane.show_drafts(self.drafts.names(here.id, here.account))
+            self.keys_pane.show_drafts(self.drafts.names(self.place.namespace))
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Disk work that nobody waits for, in its order. A draft that cannot be kept there is kept in memory.
@@ -326,7 +338,7 @@ class Hands(Screen[None]):
         draft, entry = self.draft_here(), self.entry_pane.entry
         if draft is not None:
             self.open_editor(draft, what)
-        elif entry is not None and self.entry_pane.ref == ref and len(entry.value) <= SMALL:
+        elif entry is not None and self.entry_pane.key == ref.key and len(entry.value) <= SMALL:
             self.open_editor(Draft.begin(ref, entry), what)
         else:
             from kvtui.ui.flows import editing

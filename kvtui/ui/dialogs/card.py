@@ -162,6 +162,7 @@ class ChangeCard(Dialog[CardAnswer | None]):
         tall = not self.has_class("-short")
         truths = self._truths()
         self._put("#truths-below", truths if tall else Content(""))
+        self.query_one(VerticalScroll).display = bool(warnings or card.diff or not tall)
         self._put("#truths-within", Content("") if tall else truths)
         self.say(Content(""))
 

@@ -32,7 +32,7 @@ async def when_read(hands: Hands, ref: KeyRef, what: What) -> None:
     """Open the editor as soon as the entry is there."""
     entry = await hands.entry_at(ref)
     draft = await asyncio.to_thread(Draft.begin, ref, entry)
-    if hands.ref == ref:
+    if hands.shows(ref):
         hands.open_editor(draft, what)
 
 
@@ -130,7 +130,7 @@ async def _ask_card(hands: Hands, draft: Draft) -> tuple[Draft, Entry] | None:
 def _saved(hands: Hands, draft: Draft, stored: Entry | None, words: str = "") -> None:
     """The draft is what is stored, or has given way to it."""
     hands.unpin(draft.ref)
-    if hands.entry_pane.ref == draft.ref:
+    if hands.shows(draft.ref):
         hands.entry_pane.stop_editing()
         if stored is None:
             hands.entry_pane.action_refresh_entry()
@@ -147,7 +147,7 @@ async def drop(hands: Hands, draft: Draft) -> None:
     body = Content.assemble("What you typed is lost; what is stored stays.\n", subject(draft.ref))
     if await hands.app.push_screen_wait(ConfirmDialog("Drop this draft?", body, act="drop it")):
         hands.unpin(draft.ref)
-        if hands.entry_pane.ref == draft.ref:
+        if hands.shows(draft.ref):
             hands.entry_pane.stop_editing()
             if draft.base is None:
                 hands.key = hands.keys_pane.name_at_cursor

@@ -63,7 +63,7 @@ async def rename(hands: Hands, ref: KeyRef) -> None:
     existing = await hands.stored_at(target)
     if existing is None or await _may_land_on(hands, target, existing):
         is_marked = ref.key in hands.keys_pane.marked_names
-        if await carry_out(hands, plans.rename(ref, entry, target, existing)) and hands.ref == ref:
+        if await carry_out(hands, plans.rename(ref, entry, target, existing)) and hands.shows(ref):
             if hands.keys_pane.go_to(name) and is_marked:
                 hands.keys_pane.mark_here()
             hands.go_to(target)

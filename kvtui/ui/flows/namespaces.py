@@ -7,11 +7,13 @@ from textual.content import Content
 from kvtui.api.limits import title_problem
 from kvtui.api.models import Account, Namespace
 from kvtui.core import plans
+from kvtui.core.changes import NamespaceChange
 from kvtui.ui.cardwords import namespace_words
 from kvtui.ui.dialogs.confirm import ConfirmDialog
 from kvtui.ui.dialogs.name import NameDialog, title_facts
 from kvtui.ui.flows.applying import carry_out_alone
 from kvtui.ui.hands import Hands
+from kvtui.ui.panes.places import Place
 from kvtui.ui.present import safe_content
 
 
@@ -20,7 +22,9 @@ async def create(hands: Hands, account: Account) -> None:
     about = Content.assemble("In ", safe_content(account.name or account.id or "this machine", "bold"))
     title = await _ask_title(hands, "New namespace", about, "", account.id, "create")
     if title is not None:
-        await carry_out_alone(hands, plans.create_namespace(account.id, title))
+        made = await carry_out_alone(hands, plans.create_namespace(account.id, title))
+        if made is not None and isinstance(change := made.step.changes[0], NamespaceChange):
+            hands.tree_pane.point_at(Place(change.namespace))
 
 
 async def rename(hands: Hands, namespace: Namespace) -> None:

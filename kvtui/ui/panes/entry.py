@@ -48,8 +48,8 @@ class EntryPane(EntryEditing):
         quiet("n", "step(1)", "Next", "entry.next", "Go to the next place found; after the last, the first."),
         quiet("b", "step(-1)", "Previous", "entry.previous", "Go to the place found before."),
         verb("y", "copy", "copy", "entry.copy", "Copy the stored bytes, whatever the view shows."),
-        verb("w", "save_file", "save", "entry.save_file", "Save the stored bytes to a private file."),
-        verb("o", "open_pager", "pager", "entry.pager", "Open the stored bytes in $PAGER, or in less."),
+        quiet("w", "save_file", "Save to a file", "entry.save_file", "Save the bytes to a private file."),
+        quiet("o", "open_pager", "Pager", "entry.pager", "Open the stored bytes in $PAGER, or in less."),
         quiet("R", "refresh_entry", "Read again", "entry.refresh", "Read the entry again."),
         quiet("j,down", "move(1)", "Down", "entry.down", "Next row."),
         quiet("k,up", "move(-1)", "Up", "entry.up", "The row before."),
@@ -211,8 +211,10 @@ class EntryPane(EntryEditing):
             super().action_leave()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Esc is the pane's own also while it edits."""
-        return (action == "leave" and self.editing is not None) or super().check_action(action, parameters)
+        """While the pane edits, what works on the rows does not."""
+        if self.editing is not None:
+            return action in ("leave", "refresh_entry")
+        return super().check_action(action, parameters)
 
     # Reading
 

@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import TextArea
+from textual.widgets import Static, TextArea
 
 from kvtui.core.drafts import Draft, metadata_words
 from kvtui.core.editing import in_place_problem
@@ -60,7 +60,8 @@ class EntryEditing(EntryBody):
         self._what: What = "value"
         self._editor: Editor | None = None
         self._typing: Timer | None = None
-        self._typed_words = ""
+        self._size_words = ""
+        self._problem_line = Static()
 
     @property
     def editing(self) -> What | None:
@@ -75,11 +76,13 @@ class EntryEditing(EntryBody):
         self.stop_editing()
         self._draft, self._what = draft, what
         self._editor = Editor(data.decode())
+        self._problem_line = Static(classes="problem-line")
         self.view.display = self.query_one(VerticalScroll).display = False
-        self.mount(self._editor)
+        self.mount(self._editor, self._problem_line)
         if focus:
             self.screen.set_focus(self._editor)
         self._review()
+        self.refresh_bindings()
         return ""
 
     def take(self, draft: Draft) -> None:
@@ -106,9 +109,11 @@ class EntryEditing(EntryBody):
         if editor is not None:
             had_focus = editor.has_focus
             editor.remove()
+            self._problem_line.remove()
             self.view.display = True  # until it is known what there is to show
             if had_focus:
                 self.focus_inside()
+            self.refresh_bindings()
 
     def focus_inside(self) -> None:
         if self._editor is not None:
@@ -122,15 +127,11 @@ class EntryEditing(EntryBody):
 
     @property
     def editing_words(self) -> Content:
-        """What is edited, and what is wrong with it so far."""
+        """What is edited, and how much room it takes."""
         if self._draft is None:
             return Content("")
-        about = self._draft.editable.words if self._what == "value" else "JSON"
-        return Content.assemble(
-            (f"editing {self._what}", "bold reverse"),
-            " ",
-            safe_content(self._typed_words or about, "$text-warning" if self._typed_words else "$text-muted"),
-        )
+        about = self._draft.editable.words if self._what == "value" else self._size_words
+        return Content.assemble((f"editing {self._what}", "bold reverse"), " ", (about, "$text-muted"))
 
     @on(TextArea.Changed)
     def _text_changed(self, event: TextArea.Changed) -> None:
@@ -153,13 +154,14 @@ class EntryEditing(EntryBody):
         draft = self.edited()
         if draft is None:
             return
+        problem = ""
         if self._what == "metadata":
             size, problem = metadata_words(draft)
-            self._typed_words = f"{size:,} of 1,024 bytes" + (f" · {problem}" if problem else "")
+            self._size_words = f"{size:,} of 1,024 B"
         elif len(draft.data) <= SMALL and draft.invalid_json:
-            self._typed_words = f"no JSON now: {draft.invalid_json}"
-        else:
-            self._typed_words = ""
+            problem = f"No JSON now: {draft.invalid_json}"
+        self._problem_line.update(safe_content(problem, "$text-warning"))
+        self._problem_line.display = bool(problem)
         self.draw_lines()
 
     def draw_lines(self) -> None:

@@ -40,7 +40,7 @@ class KeysPane(KeyRows):
         verb("slash", "filter", "filter", "keys.filter", "Show loaded keys with this text; ~regex, !not."),
         verb("p", "prefix", "prefix", "keys.prefix", "List only keys that begin with this."),
         verb("space", "mark", "mark", "keys.mark", "Mark this key, and go down."),
-        verb("s", "sort", "sort", "keys.sort", "By name, from the last name, or by what expires first."),
+        quiet("s", "sort", "Sort", "keys.sort", "By name, from the last name, or by what expires first."),
         quiet("L", "load_more", "Next page", "keys.more", "Load the next page, or try again what failed."),
         quiet("ctrl+l", "load_all", "Load all", "keys.all", "Load every page, a request each; again stops."),
         quiet("v", "mark_range", "Mark range", "keys.mark_range", "Mark from the last marked key to here."),
