@@ -219,10 +219,8 @@ class Hands(Screen[None]):
                 if change.before and self.is_here(change.before):
                     self.namespace_moved(change.before, change.after)
         pairs = [change for change in changes if isinstance(change, Change)]
-        for namespace in {home_of(change.ref.namespace): change.ref.namespace for change in pairs}.values():
-            self._show_pairs(
-                namespace, [one for one in pairs if home_of(one.ref.namespace) == home_of(namespace)]
-            )
+        for home in dict.fromkeys(home_of(change.ref.namespace) for change in pairs):
+            self._show_pairs([change for change in pairs if home_of(change.ref.namespace) == home])
         for change in pairs:
             if self.shows(change.ref) and self.drafts.get(change.ref) is None:
                 if change.after is not None:
@@ -233,7 +231,10 @@ class Hands(Screen[None]):
     def _show_pairs(self, changes: Sequence[Change]) -> None:
         """Changes to keys of one namespace: in the list if that is open, and in the tree."""
         namespace = changes[0].ref.namespace
-        rows = [(one.ref.key, one.after and (one.after.expiration, one.after.metadata)) for one in changes]
+        rows = [
+            (one.ref.key, (one.after.expiration, one.after.metadata) if one.after else None)
+            for one in changes
+        ]
         came_and_went = [
             (one.ref.key, 1 if one.before is None else -1)
             for one in changes
