@@ -1,132 +1,15 @@
-"""Drafts: what a person has made of a record and not stored yet. One goes only when stored or dropped."""
+"""The drafts of a session, one a key. A draft goes only when it is stored, or dropped on purpose."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING
 
-from kvtui.api.models import Entry, Namespace
+from kvtui.api.models import Namespace
 from kvtui.core.changes import KeyRef, home_of
-from kvtui.core.editing import (
-    KEEP,
-    Editable,
-    Keep,
-    close_metadata,
-    close_value,
-    metadata_editable,
-    metadata_state,
-    open_value,
-)
-from kvtui.core.journalrecords import SavedDraft
-from kvtui.core.layouts import Layout, choices, json_problem
 
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A record under the hands of a person.
-
-    `base` is what was stored when it was begun, None for a key that is not there yet; `start` is what the
-    editing began with. `data` is the value as it is edited (editing.Editable) and `metadata` its JSON as
-    edited, "" for none.
-    """
-
-    ref: KeyRef
-    base: Entry | None
-    start: Entry
-    editable: Editable
-    data: bytes
-    metadata: str
-    expiration: int | None
-    layout: Layout | Keep | None = KEEP
-
-    @classmethod
-    def begin(cls, ref: KeyRef, base: Entry | None, copied: Entry | None = None) -> Self:
-        """A draft of a record as it is, or of a new key, empty or a copy. Above values.SMALL for a thread."""
-        start = base or copied or Entry(b"")
-        editable = open_value(start.value)
-        text, _layout = metadata_editable(start.metadata)
-        return cls(ref, base, start, editable, editable.data, text, start.expiration)
-
-    def with_data(self, data: bytes) -> Draft:
-        """Another value, as it is edited."""
-        return replace(self, data=data)
-
-    def with_metadata(self, text: str) -> Draft:
-        """Other metadata, as it is edited."""
-        return replace(self, metadata=text)
-
-    def with_expiration(self, expiration: int | None) -> Draft:
-        """Another expiration in Unix seconds."""
-        return replace(self, expiration=expiration)
-
-    def with_layout(self, layout: Layout | Keep | None) -> Draft:
-        """Its JSON is to be stored in this layout; None stores what is typed."""
-        return replace(self, layout=layout)
-
-    def onto(self, base: Entry | None) -> Draft:
-        """The same edit over what is stored by now."""
-        return replace(self, base=base)
-
-    @property
-    def touched(self) -> bool:
-        """Whether there is anything in it that is not stored."""
-        _text, _layout = metadata_editable(self.start.metadata)
-        return (
-            self.base is None
-            or self.data != self.editable.data
-            or self.metadata != _text
-            or self.expiration != self.start.expiration
-        )
-
-    def wanted(self) -> Entry:
-        """The record to store. Above values.SMALL for a thread."""
-        _text, layout = metadata_editable(self.start.metadata)
-        value = close_value(self.editable, self.data, self.layout)
-        return Entry(value, close_metadata(self.metadata, layout, self.start.metadata), self.expiration)
-
-    @property
-    def layouts(self) -> list[Layout]:
-        """The layouts that its JSON may be stored in, as it was first; none where it is no JSON."""
-        return choices(self.editable.layout) if self.editable.is_json and not self.invalid_json else []
-
-    @property
-    def invalid_json(self) -> str:
-        """What is wrong with a value that was JSON; empty when nothing is."""
-        problem = json_problem(self.data) if self.editable.is_json else None
-        return problem.words if problem else ""
-
-    @property
-    def metadata_problem(self) -> str:
-        """Why KV would not take the metadata; empty when it would."""
-        return metadata_words(self)[1]
-
-    def to_save(self, source: str, at: float) -> SavedDraft:
-        """As it is kept on the disk."""
-        data = None if self.data == self.editable.data else self.data
-        return SavedDraft(
-            source, self.ref, self.base, data, "", self.editable.layers, self.metadata, self.expiration, at
-        )
-
-    @classmethod
-    def from_saved(cls, saved: SavedDraft) -> Draft:
-        """A draft that was kept on the disk."""
-        draft = cls.begin(saved.ref, saved.base)
-        return replace(
-            draft,
-            data=draft.data if saved.data is None else saved.data,
-            metadata=saved.metadata or "",
-            expiration=saved.expiration,
-        )
-
-
-def metadata_words(draft: Draft) -> tuple[int, str]:
-    """The bytes that a draft's metadata takes when it is stored, and why KV would not take it."""
-    text, layout = metadata_editable(draft.start.metadata)
-    if draft.metadata == text and draft.start.metadata is not None:
-        return len(draft.start.metadata.encode("utf-8", "surrogateescape")), ""
-    size, problem = metadata_state(draft.metadata, layout)
-    return size, problem or ""
+if TYPE_CHECKING:
+    from kvtui.core.draft import Draft
 
 
 class Drafts:

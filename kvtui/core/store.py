@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kvtui.api.errors import Denied, KVError, NamespaceNotFound, NotFound, Refused
 from kvtui.api.models import Account, Namespace
-from kvtui.core.changes import KeyRef, Step
-from kvtui.core.history import Back, History
-from kvtui.core.journalrecords import Origin, Outcome, Record, State
 from kvtui.core.listing import Listing
-from kvtui.core.permission import Permission
-from kvtui.core.writing import Applied, News, Writer
 
 if TYPE_CHECKING:
     from kvtui.api.budget import Budget
     from kvtui.api.client import KVClient
     from kvtui.api.models import Entry, KeyPage
+    from kvtui.core.changes import KeyRef, Step
+    from kvtui.core.history import Back, History
     from kvtui.core.journal import Journal
+    from kvtui.core.journalrecords import Record
+    from kvtui.core.writing import Applied, News
 
 Progress = Callable[[int, int | None], None]
 """Told the bytes read so far and, where the server says, how many there will be."""
@@ -55,6 +54,12 @@ class Store:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        # What changes something is loaded with the first source, not with the first screen.
+        from kvtui.core.history import History
+        from kvtui.core.journalrecords import Origin
+        from kvtui.core.permission import Permission
+        from kvtui.core.writing import Writer
+
         self._client = client
         self._account = account
         self._clock = clock
@@ -173,6 +178,8 @@ class Store:
 
     async def find_out(self, record: Record) -> Record:
         """What became of an interrupted step, by reading: the journal knows it afterwards."""
+        from kvtui.core.journalrecords import Outcome
+
         journal = self._history().journal
         step = await asyncio.to_thread(journal.step, record.id)
         unknown = [index for index, noted in enumerate(record.changes) if noted.outcome is Outcome.SENT]
@@ -188,6 +195,8 @@ class Store:
 
     async def leave(self, record: Record) -> None:
         """Leave an interrupted step as it is. The log goes on to tell of it."""
+        from kvtui.core.journalrecords import State
+
         journal = self._history().journal
         await asyncio.to_thread(journal.adopt, record.id)
         await asyncio.to_thread(journal.end, record.id, State.STOPPED)

@@ -7,7 +7,7 @@ from textual.content import Content
 from kvtui.api.models import Account, Entry, Namespace
 from kvtui.core.changes import AnyChange, Change, KeyRef, NamespaceChange, Step, Verb
 from kvtui.core.diffs import diff_values
-from kvtui.core.drafts import Draft
+from kvtui.core.draft import Draft
 from kvtui.core.history import Back
 from kvtui.core.journalrecords import Outcome, Record
 from kvtui.core.values import kind_of

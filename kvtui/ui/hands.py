@@ -9,23 +9,26 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
 
 from kvtui.api.errors import KeyNotFound, KVError, Refused
 from kvtui.api.models import Entry, Namespace
 from kvtui.core.changes import AnyChange, Change, KeyRef, NamespaceChange, home_of
-from kvtui.core.drafts import Draft, Drafts
-from kvtui.core.history import History
-from kvtui.core.store import Store
+from kvtui.core.drafts import Drafts
 from kvtui.core.values import SMALL
-from kvtui.core.writing import News
 from kvtui.ui.bindings import quiet, verb
 from kvtui.ui.panes.entry import EntryPane
 from kvtui.ui.panes.entryedit import What
 from kvtui.ui.panes.keys import KeysPane
 from kvtui.ui.panes.namespaces import NamespacesPane
+
+if TYPE_CHECKING:
+    from kvtui.core.draft import Draft
+    from kvtui.core.history import History
+    from kvtui.core.store import Store
+    from kvtui.core.writing import News
 
 ELSEWHERE_S = 60.0
 """How long other places may go on serving what was there before a change, as far as Cloudflare says."""
@@ -340,6 +343,8 @@ class Hands(Screen[None]):
         if draft is not None:
             self.open_editor(draft, what)
         elif entry is not None and self.entry_pane.key == ref.key and len(entry.value) <= SMALL:
+            from kvtui.core.draft import Draft
+
             self.open_editor(Draft.begin(ref, entry), what)
         else:
             from kvtui.ui.flows import editing

@@ -12,7 +12,6 @@ from textual.content import Content
 from textual.dom import DOMNode
 
 from kvtui.core.escape import safe_str
-from kvtui.core.moments import WhenError, read_when
 from kvtui.ui.bindings import keys_shown
 
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ RW_FORM = "rw: Say for how long and why: rw 10m INC-4711"
 
 def seconds_of(span: str) -> float | None:
     """A span such as `10m` or `1h30m` in seconds; None where it is none."""
+    from kvtui.core.moments import WhenError, read_when
+
     try:
         end = read_when(f"+{span}", 0, base=0) if span[:1].isdecimal() else None
     except WhenError:

@@ -61,7 +61,8 @@ class TypeAheadApp(App[None]):
             await self._next_key()
 
     def _follow(self, mark: Followed) -> None:
-        (self.focused or self.screen).post_message(mark)
+        if self.screen_stack:  # else the program has ended meanwhile
+            (self.focused or self.screen).post_message(mark)
 
     async def on_followed(self, mark: Followed) -> None:
         if mark.key == self._key_number and self._under_way:

@@ -11,7 +11,7 @@ from textual.content import Content
 from kvtui.api.models import Entry
 from kvtui.core import plans
 from kvtui.core.changes import KeyRef, same
-from kvtui.core.drafts import Draft
+from kvtui.core.draft import Draft
 from kvtui.core.editing import KEEP
 from kvtui.core.stops import Conflict
 from kvtui.ui.cardwords import draft_card, subject
@@ -74,7 +74,7 @@ async def draft_at(hands: Hands, ref: KeyRef) -> Draft:
 
 async def save(hands: Hands, draft: Draft) -> None:
     """Show the card, and store the draft if it says yes. Whatever fails, the draft stays."""
-    if problem := draft.metadata_problem:
+    if problem := draft.metadata_state[1]:
         hands.say(f"KV would not take this metadata: {problem}", "error")
         return
     while (agreed := await _ask_card(hands, draft)) is not None:

@@ -9,7 +9,7 @@ from textual.content import Content
 
 from kvtui.api.errors import Refused
 from kvtui.api.models import Entry
-from kvtui.core.drafts import Draft
+from kvtui.core.draft import Draft
 from kvtui.core.history import Back, History
 from kvtui.core.journalrecords import Record
 from kvtui.ui.cardwords import back_words, entry_words, record_words, subject

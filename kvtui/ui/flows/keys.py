@@ -11,7 +11,7 @@ from kvtui.api.errors import Refused
 from kvtui.api.models import Entry, Namespace
 from kvtui.core import plans
 from kvtui.core.changes import KeyRef
-from kvtui.core.drafts import Draft
+from kvtui.core.draft import Draft
 from kvtui.ui.cardwords import entry_words, price, subject
 from kvtui.ui.dialogs.confirm import ConfirmDialog
 from kvtui.ui.dialogs.copyto import CopyDialog

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from kvtui.core.drafts import Draft
+from kvtui.core.draft import Draft
 from kvtui.ui.dialogs.choose import Choice, ChooseDialog
 from kvtui.ui.hands import Hands
 from kvtui.ui.present import safe_content

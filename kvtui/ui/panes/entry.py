@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -21,7 +22,6 @@ from textual.worker import Worker, WorkerFailed
 from kvtui.api.errors import KeyNotFound, KVError
 from kvtui.api.models import Entry, Namespace
 from kvtui.core.changes import KeyRef
-from kvtui.core.drafts import Draft
 from kvtui.core.values import Facts, View
 from kvtui.ui import entrywords, outlets
 from kvtui.ui.bindings import quiet, verb
@@ -29,6 +29,9 @@ from kvtui.ui.panes.entryedit import EntryEditing, What
 from kvtui.ui.present import safe_content
 from kvtui.ui.rows import TextLayout
 from kvtui.ui.shown import Shown, facts_of, lay_out, lay_out_metadata
+
+if TYPE_CHECKING:
+    from kvtui.core.draft import Draft
 
 Progress = Callable[[int, int | None], None]
 Read = Callable[[Namespace, str, Progress], Awaitable[Entry]]

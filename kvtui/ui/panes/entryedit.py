@@ -5,47 +5,28 @@ The pane edits a draft and stores nothing: whoever wants the draft asks for it.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from textual import on
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import Static, TextArea
+from textual.widgets import Static
 
-from kvtui.core.drafts import Draft, metadata_words
-from kvtui.core.editing import in_place_problem
 from kvtui.core.values import SMALL
 from kvtui.ui.panes.entrybody import EntryBody
 from kvtui.ui.present import safe_content
+
+if TYPE_CHECKING:
+    from textual.widgets import TextArea
+
+    from kvtui.core.draft import Draft
+    from kvtui.ui.textarea import Editor
 
 What = Literal["value", "metadata"]
 
 STILL_S = 0.5
 """How long nothing is typed before the draft is kept, and its JSON is looked at."""
-
-
-class Editor(TextArea):
-    """Text under the cursor. Tab goes to the next pane, as everywhere."""
-
-    DEFAULT_CSS = """
-    Editor {
-        height: 1fr;
-        border: none;
-        padding: 0 1;
-        scrollbar-size-vertical: 1;
-        &:nocolor .text-area--cursor { text-style: reverse; }
-    }
-    """
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text, soft_wrap=len(text) <= SMALL, compact=True, highlight_cursor_line=False)
-
-
-def gives_back(text: str) -> str:
-    """What the text area makes of a text that nobody touches: it turns some separators into line ends."""
-    return TextArea(text).text
 
 
 class EntryEditing(EntryBody):
@@ -70,6 +51,9 @@ class EntryEditing(EntryBody):
 
     def edit(self, draft: Draft, what: What, *, focus: bool = True) -> str:
         """Open the editor on the value or the metadata of a draft; why not, in words, where it may not be."""
+        from kvtui.core.editing import in_place_problem
+        from kvtui.ui.textarea import Editor, gives_back
+
         data = draft.data if what == "value" else draft.metadata.encode("utf-8", "surrogatepass")
         if problem := in_place_problem(data, gives_back):
             return problem
@@ -133,8 +117,7 @@ class EntryEditing(EntryBody):
         about = self._draft.editable.words if self._what == "value" else self._size_words
         return Content.assemble((f"editing {self._what}", "bold reverse"), " ", (about, "$text-muted"))
 
-    @on(TextArea.Changed)
-    def _text_changed(self, event: TextArea.Changed) -> None:
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
         if event.text_area is not self._editor:
             return
@@ -156,7 +139,7 @@ class EntryEditing(EntryBody):
             return
         problem = ""
         if self._what == "metadata":
-            size, problem = metadata_words(draft)
+            size, problem = draft.metadata_state
             self._size_words = f"{size:,} of 1,024 B"
         elif len(draft.data) <= SMALL and draft.invalid_json:
             problem = f"No JSON now: {draft.invalid_json}"
