@@ -40,7 +40,7 @@ class Scene:
     """A picture: how the program is started, and what happens until it is taken, a step a line.
 
     `see TEXT` waits until that is on the screen, `type TEXT` types it, `press KEYS` presses keys by
-    Textual's names for them; `j*3` is three times j.
+    Textual's names for them; `j*3` is three times j. `meanwhile KEY TEXT` has someone else store TEXT.
     """
 
     name: str
@@ -106,9 +106,163 @@ SCENES = (
         see Help
         """,
     ),
+    Scene(
+        "edit",
+        120,
+        30,
+        "--namespace flags --prefix prod:",
+        """
+        see rollout
+        press e down*2 end backspace*2
+        type 75,
+        see ~prod:alerts
+        """,
+    ),
+    Scene(
+        "card",
+        100,
+        30,
+        "--namespace flags --prefix prod:",
+        """
+        see rollout
+        press e down*2 end backspace*2
+        type 75,
+        press ctrl+s
+        see Save these changes?
+        """,
+    ),
+    Scene(
+        "conflict",
+        100,
+        32,
+        "--namespace flags --prefix prod:",
+        """
+        see rollout
+        press e down*2 end backspace*2
+        type 75,
+        meanwhile prod:alerts {"enabled": true, "rollout": 100, "note": "on for all"}
+        press ctrl+s
+        see Save these changes?
+        press y
+        see Changed by someone else
+        """,
+    ),
+    Scene(
+        "metadata",
+        100,
+        24,
+        "--namespace flags --prefix prod:",
+        """
+        see rollout
+        press m down end
+        type ,,
+        see is missing
+        """,
+    ),
+    Scene(
+        "expiration",
+        100,
+        28,
+        "--namespace sessions",
+        "see lock:order\npress t\nsee Expiration\ntype 90m\nsee in 1h",
+    ),
+    Scene(
+        "rename",
+        100,
+        24,
+        "--namespace flags --prefix prod:",
+        "see rollout\npress r\nsee Rename\ntype -v2\nsee of at",
+    ),
+    Scene(
+        "copy",
+        100,
+        24,
+        "--namespace flags --prefix prod:",
+        "see rollout\npress c\nsee Copy\ntype -v2\nsee of at",
+    ),
+    Scene(
+        "new-key",
+        100,
+        24,
+        "--namespace flags --prefix prod:",
+        "see rollout\npress a\nsee New key\ntype beta\nsee of at",
+    ),
+    Scene(
+        "delete",
+        100,
+        24,
+        "--namespace flags --prefix prod:",
+        """
+        see rollout
+        press space*3 d
+        see Delete 3 keys?
+        """,
+    ),
+    Scene(
+        "remove-namespace",
+        100,
+        24,
+        "--namespace flags",
+        """
+        see rollout
+        press 1 d
+        see Remove this namespace?
+        """,
+    ),
+    Scene(
+        "undo",
+        100,
+        24,
+        "--namespace flags --prefix prod:",
+        """
+        see rollout
+        press d
+        see Delete this key?
+        press y
+        see Deleted
+        press z
+        see Take this back?
+        """,
+    ),
+    Scene(
+        "operations",
+        100,
+        28,
+        "--namespace flags --prefix prod:",
+        """
+        see rollout
+        press r
+        see Rename
+        type -v2
+        press enter
+        see Renamed
+        press d
+        see Delete this key?
+        press y
+        see Deleted
+        press z
+        see Take this back?
+        press y
+        see Taken back
+        press at
+        see Operations
+        press j*2
+        """,
+    ),
     Scene("80x24", 80, 24, "--namespace flags --prefix prod:", "see rollout"),
     Scene("40x12", 40, 12, "--namespace flags --prefix prod:", "see complete"),
+    Scene(
+        "card-40x12",
+        40,
+        12,
+        "--namespace flags --prefix prod:",
+        "see complete\npress m\nsee editing\npress f7 delete ctrl+s\nsee erase",
+    ),
 )
+
+LIGHT = ("edit", "card", "conflict", "metadata", "expiration", "rename", "copy", "new-key", "delete")
+LIGHT += ("remove-namespace", "undo", "operations")
+"""Scenes that are taken in the light theme as well: what asks must be as clear there."""
 
 
 def main(names: list[str]) -> int:
@@ -118,11 +272,13 @@ def main(names: list[str]) -> int:
         return 1
     hold_the_clock()
     FOLDER.mkdir(exist_ok=True)
-    for scene in SCENES:
-        if not names or scene.name in names:
-            svg = asyncio.run(play(scene))
-            to_png(svg, FOLDER / f"{scene.name}.png", chromium)
-            print(FOLDER / f"{scene.name}.png")
+    looks = [(scene, scene.name, "") for scene in SCENES]
+    looks += [(scene, f"{scene.name}-light", "textual-light") for scene in SCENES if scene.name in LIGHT]
+    for scene, name, theme in looks:
+        if not names or name in names:
+            svg = asyncio.run(play(scene, theme))
+            to_png(svg, FOLDER / f"{name}.png", chromium)
+            print(FOLDER / f"{name}.png")
     return 0
 
 
@@ -133,7 +289,7 @@ def hold_the_clock() -> None:
     time.time = lambda: NOW
 
 
-async def play(scene: Scene) -> str:
+async def play(scene: Scene, theme: str = "") -> str:
     """Act out a scene with the real program on the demo; the last screen as SVG."""
     from kvtui import cli, config
     from kvtui.ui.app import KvtuiApp
@@ -144,6 +300,7 @@ async def play(scene: Scene) -> str:
         start = Start(settings.namespace, settings.prefix)
         app = KvtuiApp(cli.ways(settings, closing), start, environ={})
         async with app.run_test(size=(scene.columns, scene.rows)) as pilot:
+            app.theme = theme or app.theme
             for step in scene.story.strip().splitlines():
                 verb, _, rest = step.strip().partition(" ")
                 match verb:
@@ -151,10 +308,23 @@ async def play(scene: Scene) -> str:
                         await seen(pilot, rest)
                     case "type":
                         await pilot.press(*rest)
+                    case "meanwhile":
+                        await meanwhile(app, *rest.split(" ", 1))
                     case _:
                         await pilot.press(*keys(rest))
             await pilot.pause()
             return app.export_screenshot(title="kvtui")
+
+
+async def meanwhile(app: App[Any], key: str, value: str) -> None:
+    """Someone else stores a value under a key of the open namespace."""
+    from kvtui.api.models import Entry
+    from kvtui.ui.browser import Browser
+
+    screen = app.screen
+    assert isinstance(screen, Browser)
+    assert screen.place is not None
+    await screen.store._client.write(screen.place.namespace, key, Entry(value.encode()))
 
 
 def keys(words: str) -> Iterator[str]:

@@ -369,9 +369,10 @@ class Browser(Hands):
             "entry": [Group("Entry", declared(EntryPane))],
         }
         first = places.pop(self.at)
+        refusal = self.store.permission.refusal if self.connected else ""
         return [
             *first,
-            Group("Change", declared(Hands)),
+            Group(f"Change · {refusal}" if refusal else "Change", declared(Hands)),
             Group("Everywhere", declared(Browser)),
             *(group for rest in places.values() for group in rest),
         ]

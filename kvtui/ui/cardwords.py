@@ -109,7 +109,7 @@ def parts(before: Entry | None, after: Entry) -> tuple[Part, ...]:
 
 def _part(name: str, before: object, after: object, was: Content, now: Content) -> Part:
     if before == after:
-        return Part(name, "kept" if before is not None else "none", now)
+        return Part(name, "kept", now)
     # An expiration that is taken away loses nothing: the key lives longer.
     erased = after is None and name == "metadata"
     return Part(name, ERASED if erased else "changed", Content.assemble(was, " → ", now))

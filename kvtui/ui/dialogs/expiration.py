@@ -185,8 +185,8 @@ class ExpirationDialog(Dialog[Expires | None]):
             return Content.styled(problem, "$text-warning")
         left = countdown(expiration - now)
         ahead = left if left == "expired" else f"in {left}"
-        moments = f"{when_words(expiration)} · {ahead}\n{when_words(expiration, local=True)}"
-        return Content(moments)
+        utc, local = when_words(expiration), when_words(expiration, local=True)
+        return Content(f"{utc} · {ahead}" + (f"\n{local}" if local != utc else ""))
 
 
 class LocalZone(tzinfo):

@@ -62,7 +62,7 @@ class EntryPane(EntryEditing):
         quiet("pageup", "page(-1)", "Page up", "entry.page_up", "One page up."),
         quiet("g,home", "home", "Top", "entry.top", "The beginning."),
         quiet("G,end", "end", "Bottom", "entry.bottom", "The end."),
-        quiet("escape", "leave", "Leave", "entry.leave", "Leave the find line; forget what was found."),
+        verb("escape", "leave", "leave", "entry.leave", "Leave the editor or the find line; forget finds."),
     ]  # fmt: skip
 
     DEFAULT_CSS = """

@@ -94,7 +94,7 @@ class EntryBody(Vertical):
         """On the frame: what was found, and how far down one is."""
         view = self.view
         words = [part for part in (self._badge, self._note) if part]
-        if self._shown is not None and view.data and not view.fits:
+        if self._shown is not None and view.display and view.data and not view.fits:
             words.append(f"{view.seen_to * 100 // len(view.data)}%")
         if (subtitle := " · ".join(words)) != self._subtitle:
             self._subtitle = subtitle
