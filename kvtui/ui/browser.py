@@ -73,6 +73,8 @@ class Browser(Hands):
         self._start = start
         self._copier = Copier(carry)
         self._store: Store | None = None
+        self._aim: str | None = None
+        self._greeted = False
 
     def compose(self) -> ComposeResult:
         yield TopLine()
@@ -128,7 +130,6 @@ class Browser(Hands):
         """Open the source, where it is not open yet, and show its namespaces."""
         tree = self.query_one(NamespacesPane)
         tree.say("Connecting...")
-        was_open = self._store is not None
         try:
             self._store = self.query_one(TopLine).store = self._store or await self._way.open()
             self.store.listen(self.heard)
@@ -136,9 +137,10 @@ class Browser(Hands):
             self.say("")
             if self._start.namespace and self.place is None:
                 self.open(Place(choose_namespace(tree.namespaces, self._start.namespace)))
-            if not was_open:
+            if not self._greeted:
                 from kvtui.ui.flows import history
 
+                self._greeted = True
                 self.start(history.greet(self))
         except KVError as error:
             tree.say(error.message, error.remedy, "", "R tries again.")
@@ -157,7 +159,7 @@ class Browser(Hands):
         if self.place is None and not place.prefix:
             place = place._replace(prefix=self._start.prefix)
         self.place = place
-        self.key = None
+        self.key = self._aim = None
         self.query_one(NamespacesPane).point_at(place)
         self.query_one(KeysPane).show(*place)
         self.action_focus_pane("keys")
@@ -178,6 +180,7 @@ class Browser(Hands):
     def go_to(self, ref: KeyRef) -> None:
         if not self.is_here(ref.namespace):
             self.open(Place(ref.namespace))
+            self._aim = ref.key
         self.keys_pane.go_to(ref.key)
         if self.key == ref.key:
             self.watch_key(ref.key)
@@ -210,12 +213,18 @@ class Browser(Hands):
 
     @on(KeysPane.Rested)
     def _key_rested(self, event: KeysPane.Rested) -> None:
-        if self._is_current(event.listing):
+        if not self._is_current(event.listing):
+            return
+        aim, self._aim = self._aim, None
+        if aim is None or event.name == aim:
             self.key = event.name
+        else:  # the place was opened for this key's sake; one that is not loaded is shown all the same
+            self.keys_pane.go_to(aim)
 
     @on(KeysPane.Refreshed)
     def _keys_refreshed(self) -> None:
-        self.query_one(EntryPane).action_refresh_entry()
+        if self.entry_pane.editing is None:
+            self.entry_pane.action_refresh_entry()
 
     @on(KeysPane.Opened)
     def _key_opened(self, event: KeysPane.Opened) -> None:

@@ -75,6 +75,8 @@ class Hands(Screen[None]):
     key: Any
     place: Any
 
+    connected: Any
+
     @property
     def store(self) -> Store:
         """The open source."""
@@ -165,7 +167,9 @@ class Hands(Screen[None]):
 
     def why_not(self, action: str) -> str:
         """Why a verb cannot be used now; empty where it can."""
-        return self.store.permission.refusal if action in WRITING and self.place else ""
+        if not self.connected:
+            return "Nothing is open yet."
+        return self.store.permission.refusal if action in WRITING else ""
 
     def refuses(self, action: str) -> bool:
         """Whether a verb cannot be used now; the person is told why."""
@@ -495,6 +499,7 @@ class Hands(Screen[None]):
 
     def action_operations(self) -> None:
         """The log of what was changed."""
-        from kvtui.ui.flows import history
+        if not self.refuses("operations"):
+            from kvtui.ui.flows import history
 
-        self.start(history.operations(self))
+            self.start(history.operations(self))

@@ -128,7 +128,15 @@ async def _ask_card(hands: Hands, draft: Draft) -> tuple[Draft, Entry] | None:
 
 
 def _saved(hands: Hands, draft: Draft, stored: Entry | None, words: str = "") -> None:
-    """The draft is what is stored, or has given way to it."""
+    """The draft is what is stored, or has given way to it. What was typed meanwhile goes on as a draft."""
+    typed = hands.draft_here() if hands.shows(draft.ref) else hands.drafts.get(draft.ref)
+    if typed is not None and (typed.data, typed.metadata) != (draft.data, draft.metadata):
+        typed = typed.onto(stored)
+        hands.pin(typed)
+        if hands.shows(draft.ref):
+            hands.entry_pane.take(typed)
+        hands.say(f"{words or 'Saved.'} What you typed since then is a draft.")
+        return
     hands.unpin(draft.ref)
     if hands.shows(draft.ref):
         hands.entry_pane.stop_editing()
@@ -138,7 +146,9 @@ def _saved(hands: Hands, draft: Draft, stored: Entry | None, words: str = "") ->
             hands.entry_pane.put(stored, 0 if words else time.time() + ELSEWHERE_S)
     if words:
         hands.say(words)
-    elif draft.base is None and not hands.keys_pane.go_to(draft.ref.key):
+    elif (
+        draft.base is None and hands.is_here(draft.ref.namespace) and not hands.keys_pane.go_to(draft.ref.key)
+    ):
         hands.say(f"Created {draft.ref.key}. It stands further down than is loaded: ctrl+l loads all.")
 
 
