@@ -59,11 +59,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def run_command(flags: argparse.Namespace, settings: Config, closing: ExitStack) -> int:
     """Run a plain command: on the source that was named, or on the journal, which needs none."""
-    from kvtui import commands
     from kvtui.config import Source
+    from kvtui.plain import commands
 
     if flags.command == "journal":
-        from kvtui import journaling
+        from kvtui.plain import journaling
 
         if not journaling.needs_source(flags):
             return journaling.run(flags, make_journal(settings.journal))

@@ -260,8 +260,10 @@ SCENES = (
     ),
 )
 
-LIGHT = ("edit", "card", "conflict", "metadata", "expiration", "rename", "copy", "new-key", "delete")
-LIGHT += ("remove-namespace", "undo", "operations")
+LIGHT = {
+    *("edit", "card", "conflict", "metadata", "expiration", "rename", "copy", "new-key", "delete"),
+    *("remove-namespace", "undo", "operations"),
+}
 """Scenes that are taken in the light theme as well: what asks must be as clear there."""
 
 

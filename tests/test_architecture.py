@@ -40,7 +40,7 @@ def test_the_import_contracts_hold() -> None:
 )
 def test_plain_commands_load_nothing_of_textual(arguments: list[str]) -> None:
     loaded = loaded_by(arguments)
-    assert "kvtui.commands" in loaded
+    assert "kvtui.plain.commands" in loaded
     assert not loaded & {"textual", "rich", "pyperclip", "kvtui.ui"}
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kvtui import changing
 from kvtui.api.models import Entry
-from kvtui.applying import stopped_words
-from kvtui.commands import exit_code
 from kvtui.core import plans
 from kvtui.core.stops import Stopped
+from kvtui.plain import changing
+from kvtui.plain.applying import stopped_words
+from kvtui.plain.commands import exit_code
 from tests.core.kv import AFTER, BEFORE, KV, MAY_NOT, open_kv
 from tests.plain import Plain, plain
 from tests.project import BINARY, HOSTILE, SESSION

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from kvtui.core.journalerrors import NO_CHANGE, JournalUnusable, damaged, said_kindly
+from kvtui.core.saving import settle_folder
 
 BUSY_S = 10.0
 """How long a transaction waits for that of another kvtui."""
@@ -152,7 +153,7 @@ def make_private(folder: Path) -> None:
     for missing in reversed([path for path in (folder, *folder.parents) if not os.path.lexists(path)]):
         with suppress(FileExistsError):
             os.mkdir(missing, 0o700)
-        _sync(missing.parent)
+        settle_folder(missing.parent)
     _require_private(folder, stat.S_ISDIR, 0o700, "folder")
 
 
@@ -186,13 +187,3 @@ def _make_tables(db: sqlite3.Connection) -> None:
     for statement in SCHEMA.split(";"):
         db.execute(statement)
     db.execute(f"PRAGMA user_version = {VERSION}")
-
-
-def _sync(folder: Path) -> None:
-    """Have a folder remember a new name, where folders can be told so."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

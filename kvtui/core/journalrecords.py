@@ -146,3 +146,25 @@ class SavedDraft(NamedTuple):
     metadata: str | None
     expiration: int | None
     at: float
+
+
+def what_words(record: Record) -> str:
+    """What a step did, in a few words."""
+    if record.undoes is not None:
+        return f"undo of {record.verb}"
+    return f"redo of {record.verb}" if record.redoes is not None else str(record.verb)
+
+
+def state_words(record: Record) -> str:
+    """How a step ended, in a few words."""
+    if record.undone:
+        return "taken back"
+    if record.state is State.OPEN:
+        return "under way" if record.alive else "interrupted"
+    if record.state is State.STOPPED:
+        return f"stopped, {len(record.landed):,} of {len(record.changes):,}"
+    outcomes = {noted.outcome for noted in record.changes}
+    for outcome, words in ((Outcome.UNKNOWN, "unknown"), (Outcome.FAILED, "refused")):
+        if outcome in outcomes:
+            return words
+    return "done, unconfirmed" if Outcome.UNCONFIRMED in outcomes else "done"

@@ -33,7 +33,7 @@ def save_file(path: Path, data: bytes, *, overwrite: bool = False) -> Path:
         with suppress(FileNotFoundError):
             os.unlink(made)
         raise
-    _settle(target.parent)
+    settle_folder(target.parent)
     return target
 
 
@@ -51,7 +51,7 @@ def _name(made: Path, target: Path) -> None:
         os.unlink(made)
 
 
-def _settle(folder: Path) -> None:
+def settle_folder(folder: Path) -> None:
     """Have the folder remember the new name, where folders can be told so."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

@@ -11,9 +11,10 @@ from kvtui.core.draft import Draft
 from kvtui.core.history import Back
 from kvtui.core.journalrecords import Outcome, Record
 from kvtui.core.values import kind_of
+from kvtui.core.wording import size_words, when_words
 from kvtui.core.writing import REQUESTS_A_CHANGE
 from kvtui.ui.dialogs.card import ERASED, Card, Part
-from kvtui.ui.present import safe_content, size_words, when_words
+from kvtui.ui.present import safe_content
 
 LAYOUTS_UP_TO = 1024 * 1024
 """Bytes of JSON up to which the card offers other layouts: each is worked out while one waits."""

@@ -7,7 +7,8 @@ from textual.content import Content
 from kvtui.api.models import Entry, Namespace
 from kvtui.core.decoding import Decoded
 from kvtui.core.values import Facts, Kind, View
-from kvtui.ui.present import countdown, safe_content, size_words, when_words
+from kvtui.core.wording import countdown, size_words, when_words
+from kvtui.ui.present import safe_content
 
 _SHA_SHORT = (8, 4, 0)
 """Hex digits of the SHA-256 that the header shows: fewer where it is narrow."""

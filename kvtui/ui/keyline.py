@@ -9,7 +9,8 @@ from rich.style import Style
 from textual.strip import Strip
 
 from kvtui.core.orders import BY_EXPIRY, BY_NAME_BACKWARDS
-from kvtui.ui.present import countdown, safe_segments
+from kvtui.core.wording import countdown
+from kvtui.ui.present import safe_segments
 
 GUTTER = 3
 """The cursor's sign, the mark's, and the draft's."""

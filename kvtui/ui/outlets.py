@@ -15,11 +15,12 @@ from textual.app import App, SuspendNotSupported
 from textual.content import Content
 
 from kvtui.core.saving import save_file
+from kvtui.core.wording import size_words
 from kvtui.ui import pager
 from kvtui.ui.children import run_in_terminal
 from kvtui.ui.dialogs.choose import Choice, ChooseDialog
 from kvtui.ui.dialogs.save import SaveDialog, suggested_name
-from kvtui.ui.present import safe_content, size_words
+from kvtui.ui.present import safe_content
 
 
 class Outcome(NamedTuple):

@@ -286,7 +286,7 @@ def show_datatable(rows: int) -> None:
     from textual.app import App, ComposeResult
     from textual.widgets import DataTable
 
-    from kvtui.ui.present import countdown
+    from kvtui.core.wording import countdown
 
     class Shown(App[None]):
         def compose(self) -> ComposeResult:

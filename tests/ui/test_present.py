@@ -13,15 +13,8 @@ from rich.style import Style
 from textual.color import Color
 
 from kvtui.core.escape import escape
-from kvtui.ui.present import (
-    ControlFilter,
-    countdown,
-    safe_content,
-    safe_segments,
-    safe_text,
-    size_words,
-    when_words,
-)
+from kvtui.core.wording import countdown, size_words, when_words
+from kvtui.ui.present import ControlFilter, safe_content, safe_segments, safe_text
 
 MARKUP = ["[/]", "[red]x[/]", "[@click=app.boom]", "\\[", "[b"]
 hostile = st.text(st.one_of(st.characters(), st.sampled_from("\x1b\x9b日[]\\\u202e\u0301\ud800")))

@@ -16,9 +16,10 @@ from textual.widgets import Static
 from kvtui.api.models import Entry
 from kvtui.core.diffs import diff_values
 from kvtui.core.values import SMALL
+from kvtui.core.wording import size_words, when_words
 from kvtui.ui.dialogs.card import diff_content
 from kvtui.ui.dialogs.dialog import SCROLLING, Dialog, capped
-from kvtui.ui.present import safe_content, size_words, when_words
+from kvtui.ui.present import safe_content
 
 Choice = Literal["mine", "theirs", "edit"]
 

@@ -14,9 +14,9 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from kvtui.core.moments import WhenError, check_when, read_when
+from kvtui.core.wording import countdown, when_words
 from kvtui.ui.dialogs.dialog import Dialog, PickList, capped
 from kvtui.ui.dialogs.name import NameField
-from kvtui.ui.present import countdown, when_words
 
 KEEP, NEVER, FIRST_SPAN = range(3)
 SPANS = (("1 hour", 3600), ("1 day", 86_400), ("7 days", 7 * 86_400), ("30 days", 30 * 86_400))

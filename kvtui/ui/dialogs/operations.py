@@ -14,9 +14,10 @@ from textual.css.query import NoMatches
 from textual.widgets import OptionList, Static
 
 from kvtui.api.models import Namespace
-from kvtui.core.journal import Brief, Noted, Outcome, Record, State
+from kvtui.core.journalrecords import Brief, Noted, Outcome, Record, state_words, what_words
+from kvtui.core.wording import size_words, when_words
 from kvtui.ui.dialogs.dialog import Dialog, MarkedList, labelled
-from kvtui.ui.present import safe_content, size_words, when_words
+from kvtui.ui.present import safe_content
 
 EMPTY_LOG = """\
 Nothing has been changed yet.
@@ -266,28 +267,6 @@ class OperationsDialog(Dialog[Restore | Undo | None]):
 
     def _line(self, label: str, words: Content) -> Content:
         return labelled(label, words, self.room - 2)
-
-
-def what_words(record: Record) -> str:
-    """What a step did, in a few words."""
-    if record.undoes is not None:
-        return f"undo of {record.verb}"
-    return f"redo of {record.verb}" if record.redoes is not None else str(record.verb)
-
-
-def state_words(record: Record) -> str:
-    """How a step ended, in a few words."""
-    if record.undone:
-        return "taken back"
-    if record.state is State.OPEN:
-        return "under way" if record.alive else "interrupted"
-    if record.state is State.STOPPED:
-        return f"stopped, {len(record.landed):,} of {len(record.changes):,}"
-    outcomes = {noted.outcome for noted in record.changes}
-    for outcome, words in ((Outcome.UNKNOWN, "unknown"), (Outcome.FAILED, "refused")):
-        if outcome in outcomes:
-            return words
-    return "done, unconfirmed" if Outcome.UNCONFIRMED in outcomes else "done"
 
 
 def _ref(noted: Noted, *, alone: bool = False) -> Content:

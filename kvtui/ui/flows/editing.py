@@ -13,6 +13,7 @@ from kvtui.core import plans
 from kvtui.core.changes import KeyRef, same
 from kvtui.core.draft import Draft
 from kvtui.core.editing import KEEP
+from kvtui.core.escape import safe_str
 from kvtui.core.stops import Conflict
 from kvtui.ui.cardwords import draft_card, subject
 from kvtui.ui.dialogs.card import ChangeCard
@@ -100,7 +101,8 @@ async def save(hands: Hands, draft: Draft) -> None:
                 return
         else:
             if applied is not None:
-                _saved(hands, draft, wanted)
+                # Its expiration may be another than was wanted: it was asked about on the way.
+                _saved(hands, draft, applied.step.pairs[0].after)
             return
 
 
@@ -169,7 +171,10 @@ async def drop(hands: Hands, draft: Draft) -> None:
 async def choose(hands: Hands) -> None:
     """List the drafts, and go to the one that is chosen."""
     drafts = list(hands.drafts)
-    choices = [Choice(str(at), one.ref.key, one.ref.namespace.title) for at, one in enumerate(drafts)]
+    choices = [
+        Choice(str(at), safe_str(one.ref.key), safe_str(one.ref.namespace.title))
+        for at, one in enumerate(drafts)
+    ]
     question = Content("Edited, and not saved. Enter goes there; ctrl+s saves, ctrl+r drops.")
     at = await hands.app.push_screen_wait(ChooseDialog("Drafts", question, choices))
     if at is not None:

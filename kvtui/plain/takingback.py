@@ -6,15 +6,15 @@ import argparse
 import asyncio
 
 from kvtui.api.errors import NotFound, Refused
-from kvtui.applying import apply, find, history_of, may_change, tell
-from kvtui.commands import complain
 from kvtui.core import plans
 from kvtui.core.changes import Change, same
 from kvtui.core.history import History
-from kvtui.core.journalrecords import Record
+from kvtui.core.journalrecords import Record, what_words
 from kvtui.core.store import Store
-from kvtui.journaling import NOTHING, find_record
-from kvtui.telling import noted_words, record_words, ref_words, what_words, where_words
+from kvtui.plain.applying import apply, find, history_of, may_change, tell
+from kvtui.plain.commands import complain
+from kvtui.plain.journaling import NOTHING, find_record
+from kvtui.plain.telling import noted_words, record_words, ref_words, where_words
 
 IN_A_MINUTE = (
     "Ask again in a minute: what has expired by then is left out. kvtui journal export keeps a copy."

@@ -6,7 +6,6 @@ None of it is escaped: `commands.complain` and `commands.print_line` do that for
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,21 +13,14 @@ from msgspec import Raw
 
 from kvtui.api.models import Entry, Namespace
 from kvtui.core.changes import KeyRef, same
-from kvtui.core.journalrecords import Brief, Noted, Outcome, Record, State
+from kvtui.core.journalrecords import Brief, Noted, Record
 from kvtui.core.layouts import MINIFIED, lay_out
+from kvtui.core.wording import when_words
 
 
 def size_words(count: int) -> str:
     """A size: `1,204 B`. Always exact, so that a script or an ear can compare two."""
     return f"{count:,} B"
-
-
-def when_words(when: float) -> str:
-    """A moment in Unix seconds: `2026-11-24 12:00:00 UTC`."""
-    try:
-        return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(when))
-    except (OverflowError, OSError, ValueError):
-        return f"Unix second {when:.0f}, beyond the calendar"
 
 
 def ref_words(ref: KeyRef) -> str:
@@ -86,24 +78,6 @@ def is_put(before: Entry | None, after: Entry) -> bool:
 
 
 # Steps
-
-
-def what_words(record: Record) -> str:
-    """What a step did."""
-    if record.undoes is not None:
-        return f"undo of {record.verb}"
-    return f"redo of {record.verb}" if record.redoes is not None else str(record.verb)
-
-
-def state_words(record: Record) -> str:
-    """How a step ended."""
-    if record.undone:
-        return "taken back"
-    if record.state is State.OPEN:
-        return "under way" if record.alive else "interrupted"
-    if record.state is State.STOPPED:
-        return f"stopped, {len(record.landed):,} of {len(record.changes):,} done"
-    return "done, unconfirmed" if any(n.outcome is Outcome.UNCONFIRMED for n in record.changes) else "done"
 
 
 def where_words(record: Record) -> str:

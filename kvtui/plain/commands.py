@@ -44,7 +44,7 @@ def run(flags: argparse.Namespace, open_store: Callable[[], Awaitable[Store]]) -
             sys.stdout.flush()
         finally:
             if _changes(flags):
-                from kvtui.applying import look_back
+                from kvtui.plain.applying import look_back
 
                 await look_back(store)
             await store.close()
@@ -64,17 +64,17 @@ def _command(flags: argparse.Namespace) -> Command:
         case "get":
             return get
         case "put" | "rm" | "mv":
-            from kvtui import changing
+            from kvtui.plain import changing
 
             if flags.command == "put":
                 return partial(changing.put, value=changing.given_value(flags))
             return changing.rm if flags.command == "rm" else changing.mv
         case "journal" if flags.action == "list":
-            from kvtui import journaling
+            from kvtui.plain import journaling
 
             return journaling.list_here
         case _:
-            from kvtui import takingback
+            from kvtui.plain import takingback
 
             return takingback.undo if flags.command == "undo" else takingback.restore
 
@@ -92,7 +92,7 @@ def exit_code_of(work: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except Stopped as stopped:
-        from kvtui.applying import stopped_words
+        from kvtui.plain.applying import stopped_words
 
         complain(stopped_words(stopped))
         return exit_code(stopped)

@@ -7,14 +7,14 @@ from contextlib import suppress
 
 from kvtui.api.errors import KeyNotFound, ReadOnly, Refused
 from kvtui.api.models import Entry
-from kvtui.commands import complain
 from kvtui.core.changes import Change, KeyRef, Step
 from kvtui.core.history import History
 from kvtui.core.journalerrors import JournalError
 from kvtui.core.stops import Conflict, Stopped, TooSoon
 from kvtui.core.store import Store
 from kvtui.core.writing import Applied
-from kvtui.telling import record_words, ref_words
+from kvtui.plain.commands import complain
+from kvtui.plain.telling import record_words, ref_words
 
 JOURNAL_OFF = Refused(
     "The journal is off (--no-journal or KVTUI_JOURNAL=off), so nothing is kept that could be taken back.",

@@ -13,25 +13,16 @@ from typing import TYPE_CHECKING
 
 from kvtui.api.errors import NotFound, Refused
 from kvtui.api.models import Entry
-from kvtui.applying import JOURNAL_OFF, history_of
-from kvtui.commands import Occupied, complain, exit_code_of, plain_json, print_line
 from kvtui.core.changes import Change
 from kvtui.core.escape import safe_str
 from kvtui.core.journalerrors import JournalError, JournalUnusable, amount
-from kvtui.core.journalrecords import Record
+from kvtui.core.journalrecords import Record, state_words, what_words
 from kvtui.core.saving import save_file
 from kvtui.core.store import Store
-from kvtui.telling import (
-    json_text,
-    noted_words,
-    raw_metadata,
-    record_json,
-    record_words,
-    state_words,
-    what_words,
-    when_words,
-    where_words,
-)
+from kvtui.core.wording import when_words
+from kvtui.plain.applying import JOURNAL_OFF, history_of
+from kvtui.plain.commands import Occupied, complain, exit_code_of, plain_json, print_line
+from kvtui.plain.telling import json_text, noted_words, raw_metadata, record_json, record_words, where_words
 
 if TYPE_CHECKING:
     from kvtui.core.journal import Journal

@@ -12,14 +12,14 @@ from pathlib import Path
 from kvtui.api.errors import KeyNotFound, Refused
 from kvtui.api.limits import MIN_TTL, VALUE_BYTES, metadata_problem
 from kvtui.api.models import Entry
-from kvtui.applying import GIVE_LIFE, apply, find, may_change, tell
-from kvtui.commands import Occupied, complain
 from kvtui.core import plans
 from kvtui.core.changes import KeyRef
 from kvtui.core.layouts import json_problem
 from kvtui.core.moments import WhenError, check_when, read_when
 from kvtui.core.store import Store
-from kvtui.telling import is_put, put_words, record_words, ref_words, size_words
+from kvtui.plain.applying import GIVE_LIFE, apply, find, may_change, tell
+from kvtui.plain.commands import Occupied, complain
+from kvtui.plain.telling import is_put, put_words, record_words, ref_words, size_words
 
 NOTHING_SENT = "Nothing was sent and nothing was changed."
 
