@@ -105,19 +105,24 @@ class Draft:
         return size, problem or ""
 
     def to_save(self, source: str, at: float) -> SavedDraft:
-        """As it is kept on the disk."""
-        data = None if self.data == self.editable.data else self.data
-        return SavedDraft(
-            source, self.ref, self.base, data, "", self.editable.layers, self.metadata, self.expiration, at
-        )
+        """As it is kept on the disk: an edit of what is stored, or all of a key that is not stored yet."""
+        data: bytes | None = self.data
+        metadata = self.metadata
+        if self.base is None:
+            whole = self.wanted()
+            data, metadata = whole.value, whole.metadata or ""
+        elif self.start == self.base and data == self.editable.data:
+            data = None
+        layers = self.editable.layers
+        return SavedDraft(source, self.ref, self.base, data, "", layers, metadata, self.expiration, at)
 
     @classmethod
-    def from_saved(cls, saved: SavedDraft) -> Draft:
+    def from_saved(cls, saved: SavedDraft) -> Self:
         """A draft that was kept on the disk."""
+        if saved.base is None:
+            return cls.begin(
+                saved.ref, None, Entry(saved.data or b"", saved.metadata or None, saved.expiration)
+            )
         draft = cls.begin(saved.ref, saved.base)
-        return replace(
-            draft,
-            data=draft.data if saved.data is None else saved.data,
-            metadata=saved.metadata or "",
-            expiration=saved.expiration,
-        )
+        data = draft.data if saved.data is None else saved.data
+        return replace(draft, data=data, metadata=saved.metadata or "", expiration=saved.expiration)

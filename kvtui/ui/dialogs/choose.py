@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical
+from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
+
+from kvtui.ui.dialogs.dialog import PAGING, Dialog, MarkedList
+from kvtui.ui.present import safe_content
 
 
 class Choice(NamedTuple):
@@ -22,13 +23,14 @@ class Choice(NamedTuple):
     detail: str = ""
 
 
-class ChooseDialog(ModalScreen[str | None]):
+class ChooseDialog(Dialog[str | None]):
     """Returns the chosen value, or None."""
 
     BINDINGS = [
-        Binding("escape,q", "cancel", "Cancel"),
-        Binding("j", "move('down')", "Down", show=False),
-        Binding("k", "move('up')", "Up", show=False),
+        Binding("escape,q", "dismiss(None)", "Cancel"),
+        Binding("j", "move(1)", "Down", show=False),
+        Binding("k", "move(-1)", "Up", show=False),
+        *PAGING,
     ]
 
     def __init__(self, title: str, question: Content, choices: Sequence[Choice]) -> None:
@@ -38,26 +40,26 @@ class ChooseDialog(ModalScreen[str | None]):
         self._choices = choices
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as box:
-            box.border_title = Content(self._title)
-            box.border_subtitle = Content("enter choose · esc cancel")
-            yield Static(self._question)
-            yield OptionList(*(self._option(choice) for choice in self._choices))
+        with self.frame(Content(self._title)):
+            with VerticalScroll(can_focus=False, classes="gives"):
+                yield Static(self._question)
+            answers = MarkedList([_label(choice) for choice in self._choices])
+            answers.add_class("spaced")
+            yield answers
 
-    @staticmethod
-    def _option(choice: Choice) -> Option:
-        return Option(
-            Content.assemble((choice.label, "bold"), "  ", (choice.detail, "$text-muted")), id=choice.value
-        )
+    def on_mount(self) -> None:
+        self.query_one(MarkedList).focus()
+
+    def hints(self) -> Sequence[str]:
+        return ("enter choose · esc cancel",)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(event.option_id)
+        self.dismiss(self._choices[event.option_index].value)
 
-    def action_move(self, way: str) -> None:
-        """Move the cursor with letters."""
-        options = self.query_one(OptionList)
-        options.action_cursor_down() if way == "down" else options.action_cursor_up()
+    def action_move(self, by: int) -> None:
+        """Mark another answer."""
+        self.query_one(MarkedList).move(by)
 
-    def action_cancel(self) -> None:
-        """Leave with nothing chosen."""
-        self.dismiss(None)
+
+def _label(choice: Choice) -> Content:
+    return Content.assemble(safe_content(choice.label, "bold"), "  ", safe_content(choice.detail, "dim"))

@@ -98,6 +98,7 @@ class KeysPane(KeyRows):
         self._turn = 0
         self._barren = 0
         self._resting: Timer | None = None
+        self._at_rest: str | None = None
         self._growing: Timer | None = None
 
     # Loading
@@ -121,6 +122,7 @@ class KeysPane(KeyRows):
         self._begin(Doing.NOTHING)
         self._barren = 0
         self._put(listing, marks, row)
+        self._at_rest = None
         self._rest()
         self._show_growth()
 
@@ -165,9 +167,8 @@ class KeysPane(KeyRows):
         if self._growing is not None:
             self._growing.stop()
             self._growing = None
-        was_empty = self.list.row is None
         self._grown()
-        if was_empty:
+        if self._at_rest is None and self.list.row is not None:  # the first page took longer than a rest
             self._rest()
         self.post_message(self.Changed())
 
@@ -261,7 +262,8 @@ class KeysPane(KeyRows):
         self._resting = self.set_timer(REST_S, self._rested)
 
     def _rested(self) -> None:
-        self.post_message(self.Rested(self.name_at_cursor, self.listing))
+        self._at_rest = self.name_at_cursor
+        self.post_message(self.Rested(self._at_rest, self.listing))
 
     def action_prefix(self) -> None:
         """Open the prefix line, with the prefix that is listed."""
