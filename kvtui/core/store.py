@@ -186,11 +186,16 @@ class Store:
         await self._writer.find_out(record.id, step, unknown)
         return await asyncio.to_thread(journal.record, record.id)
 
-    async def finish(self, record: Record) -> Applied:
-        """Go on with an interrupted step; what has landed already is not done twice."""
+    async def finish(self, record: Record, settled: Step | None = None) -> Applied:
+        """Go on with an interrupted step; what has landed already is not done twice.
+
+        Raises TooSoon and ReadOnly while the step is still as open as it was; `settled` is then the same
+        changes with the expirations that were decided on.
+        """
         journal = self._history().journal
+        step = settled or await asyncio.to_thread(journal.step, record.id)
+        self._writer.check(step)
         await asyncio.to_thread(journal.adopt, record.id)
-        step = await asyncio.to_thread(journal.step, record.id)
         return await self._writer.apply(step, again=True, id=record.id)
 
     async def leave(self, record: Record) -> None:

@@ -82,6 +82,7 @@ class _Run:
     aims: list[Aim]
     id: int | None
     again: bool
+    resumed: bool = False
     done: int = 0
     unconfirmed: list[int] = field(default_factory=list)
     note: str = ""
@@ -134,14 +135,18 @@ class Writer:
         Raises ReadOnly, TooSoon or Refused before anything has happened, Stopped (or its Conflict) later,
         JournalFull and JournalUnusable where the journal cannot keep its promise: then nothing was sent.
         """
+        self.check(step)
+        run = _Run(step, [self._aim(step, change) for change in step.changes], id, again, id is not None)
+        return await self._to_the_end(self._apply(run, images))
+
+    def check(self, step: Step) -> None:
+        """What can be said against a step before anything happens. Raises ReadOnly, TooSoon or Refused."""
+        self._permission.check()
         if soon := too_soon(step, self._clock()):
             raise TooSoon(step, soon)
         for change in step.pairs:
             if change.after is not None:
                 check_entry(change.ref.key, change.after)
-        run = _Run(step, [self._aim(step, change) for change in step.changes], id, again)
-        self._permission.check()
-        return await self._to_the_end(self._apply(run, images))
 
     async def find_out(self, id: int, step: Step, indexes: list[int]) -> None:
         """Look what became of changes that were sent when their process ended, and write it down."""
@@ -270,7 +275,9 @@ class Writer:
             await aim.send()
         except KVError as error:
             if isinstance(error, _NOT_DONE) and error.attempts <= 1:
-                await self._note(run, index, Outcome.FAILED, error.message)
+                # Of a step that was interrupted an earlier request may still have arrived.
+                outcome = Outcome.UNKNOWN if run.resumed else Outcome.FAILED
+                await self._note(run, index, outcome, error.message)
                 raise run.stopped(index, error) from error
             detail = "The answer was lost, and what is stored could not be read."
             with suppress(KVError):

@@ -27,16 +27,21 @@ NOW = 1_800_000_000
 BINARY = bytes(range(256)) * 3
 META = '{"v":1.0,"tags":["a","b"]}'
 
-BEFORE, AFTER, TIMEOUT, LOST_500, TOO_MANY, MAY_NOT, KILL = (
+BEFORE, AFTER, TIMEOUT, LOST_500, TOO_MANY, MAY_NOT, KILL_BEFORE, KILL = (
     "the connection fails before the request",
     "the connection breaks after the request",
     "no answer in time",
     "500 after it was done",
     "429",
     "405",
-    "the process is killed",
+    "the process is killed before the request",
+    "the process is killed after the request",
 )
 FAULTS = (BEFORE, AFTER, TIMEOUT, LOST_500, TOO_MANY, MAY_NOT)
+
+
+class Crash(BaseException):
+    """A process that is gone, where it is only played: nothing catches it, nothing is written after it."""
 
 
 class Clock:
@@ -51,7 +56,10 @@ class Clock:
 
 @dataclass
 class Faults(httpx.AsyncBaseTransport):
-    """The wire. `at` is the number of the request (from 0) that the fault strikes; None for none."""
+    """The wire. `at` is the number of the request (from 0) that the fault strikes; None for none.
+
+    `seen` is shown every request before anything becomes of it; `die` is how the process is killed.
+    """
 
     inner: httpx.AsyncBaseTransport
     kind: str = ""
@@ -59,6 +67,8 @@ class Faults(httpx.AsyncBaseTransport):
     for_good: bool = False
     sent: list[str] = field(default_factory=list)
     stale: Callable[[httpx.Request], httpx.Response | None] = lambda request: None
+    seen: Callable[[httpx.Request], None] = lambda request: None
+    die: Callable[[], None] = lambda: os._exit(9)
 
     def strike(self, kind: str, at: int, *, for_good: bool = False) -> None:
         """Have a fault strike the `at`-th request from now."""
@@ -70,6 +80,7 @@ class Faults(httpx.AsyncBaseTransport):
         self.at = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.seen(request)
         number = len(self.sent)
         self.sent.append(f"{request.method} {request.url.raw_path.decode()}")
         struck = self.at is not None and (number == self.at or (self.for_good and number > self.at))
@@ -77,6 +88,8 @@ class Faults(httpx.AsyncBaseTransport):
             if (stale := self.stale(request)) is not None:
                 return stale
             return await self.inner.handle_async_request(request)
+        if self.kind == KILL_BEFORE:
+            self.die()
         if self.kind == BEFORE:
             raise httpx.ConnectError("refused", request=request)
         if self.kind == TOO_MANY:
@@ -92,7 +105,7 @@ class Faults(httpx.AsyncBaseTransport):
             return httpx.Response(405, json=body)
         await (await self.inner.handle_async_request(request)).aread()
         if self.kind == KILL:
-            os._exit(9)
+            self.die()
         if self.kind == LOST_500:
             return httpx.Response(
                 500, json={"success": False, "errors": [{"code": 10001, "message": "sorry"}]}
@@ -119,6 +132,7 @@ class KV:
     clock: Clock
     namespace: Namespace
     other: Namespace
+    state: KVState
 
     def ref(self, key: str, namespace: Namespace | None = None) -> KeyRef:
         return KeyRef(namespace or self.namespace, key)
@@ -137,11 +151,12 @@ class KV:
 
 @asynccontextmanager
 async def open_kv(
-    folder: Path, *, journal: Journal | None = None, read_only: bool = False
+    folder: Path, *, journal: Journal | None = None, read_only: bool = False, clock: Clock | None = None
 ) -> AsyncIterator[KV]:
     """KV in a folder. Opened a second time, it finds what was stored the first time."""
-    clock = Clock()
-    app = create_app(KVState(folder / "state", clock=clock), clock=clock)
+    clock = clock or Clock()
+    state = KVState(folder / "state", clock=clock)
+    app = create_app(state, clock=clock)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     honest = KVClient("http://localhost/client/v4", transport=transport)
     titles = {one.title: one for one in await honest.namespaces(ACCOUNT)}
@@ -159,7 +174,7 @@ async def open_kv(
     )
     wire.sent.clear()
     try:
-        yield KV(store, wire, honest, clock, titles["KV"], titles["OTHER"])
+        yield KV(store, wire, honest, clock, titles["KV"], titles["OTHER"], state)
     finally:
         wire.heal()
         await store.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,10 +15,23 @@ from kvtui.api.errors import KVError, ReadOnly, Refused
 from kvtui.api.models import Entry
 from kvtui.core import plans
 from kvtui.core.changes import Step
-from kvtui.core.journal import Journal, JournalFull, Outcome, State
+from kvtui.core.journal import Journal, JournalFull, JournalUnusable, Outcome, State
 from kvtui.core.stops import Conflict, Stopped, TooSoon
 from kvtui.core.writing import REQUESTS_A_CHANGE, News
-from tests.core.kv import AFTER, BEFORE, BINARY, FAULTS, KV, MAY_NOT, META, NOW, TOO_MANY, open_kv
+from tests.core.kv import (
+    AFTER,
+    BEFORE,
+    BINARY,
+    FAULTS,
+    KV,
+    LOST_500,
+    MAY_NOT,
+    META,
+    NOW,
+    TIMEOUT,
+    TOO_MANY,
+    open_kv,
+)
 
 OLD = Entry(BINARY, META, NOW + 7200)
 THERE = Entry(b"something else", '{"mine":true}', None)
@@ -372,6 +386,8 @@ async def test_a_fault_while_a_namespace_is_made_leaves_one_or_none_and_the_trut
                 assert len(made) == 1
             elif made:
                 assert isinstance(error, Stopped) and error.unknown
+            if fault in (AFTER, TIMEOUT, LOST_500):  # what is there tells that it arrived
+                assert error is None
 
 
 async def test_quitting_waits_for_what_is_under_way(tmp_path: Path) -> None:
@@ -407,6 +423,124 @@ async def test_a_write_answered_too_late_is_not_told_as_failed(tmp_path: Path) -
         assert stopped.value.rest == step
         kv.wire.heal()
         assert "old" not in await kv.stored()
+
+
+async def test_every_request_that_changes_something_is_written_down_before_it_leaves(tmp_path: Path) -> None:
+    async with open_kv(tmp_path) as kv:
+        await fill(kv)
+        witness = Journal(tmp_path / "journal")
+        told: list[list[Outcome]] = []
+
+        def seen(request: httpx.Request) -> None:
+            if request.method != "GET":
+                (record,) = witness.records()
+                assert record.state is State.OPEN
+                told.append([noted.outcome for noted in record.changes])
+
+        kv.wire.seen = seen
+        await kv.store.apply(PLANS["rename over"](kv))
+        witness.close()
+        assert told == [[Outcome.SENT, Outcome.PLANNED], [Outcome.CONFIRMED, Outcome.SENT]]
+
+
+async def test_what_the_journal_cannot_write_down_is_not_sent(tmp_path: Path) -> None:
+    class FullAtOnce(Journal):
+        def note(self, id: int, index: int, outcome: Outcome, *rest: Any) -> None:
+            if outcome is Outcome.SENT:
+                raise JournalUnusable("The disk is full.")
+            super().note(id, index, outcome, *rest)
+
+    async with open_kv(tmp_path, journal=FullAtOnce(tmp_path / "full")) as kv:
+        before = await fill(kv)
+        for name in ("edit value", "rename"):
+            with pytest.raises(Stopped, match="disk is full") as stopped:
+                await kv.store.apply(PLANS[name](kv))
+            assert not stopped.value.unknown
+        assert not [line for line in kv.wire.sent if not line.startswith("GET")]
+        assert await kv.stored() == before
+
+
+async def test_a_refusal_after_a_lost_answer_is_not_told_as_failed(tmp_path: Path) -> None:
+    """The first try landed, the second is refused: that one did nothing, which says nothing of the first."""
+    async with open_kv(tmp_path) as kv:
+        await fill(kv)
+        answers = iter((AFTER, TOO_MANY))
+
+        def seen(request: httpx.Request) -> None:
+            if request.method == "DELETE":
+                kv.wire.kind, kv.wire.at = next(answers), len(kv.wire.sent)
+                kv.wire.for_good = True  # so that nothing can be read after it either
+
+        kv.wire.seen = seen
+        with pytest.raises(Stopped) as stopped:
+            await kv.store.apply(PLANS["delete"](kv))
+        assert stopped.value.unknown
+        assert "old" not in await kv.stored()
+        (record,) = await kv.store.history.log()  # type: ignore[union-attr]
+        assert record.changes[0].outcome is Outcome.UNKNOWN
+        assert record.undoable
+
+
+async def test_a_rename_looks_at_the_old_key_again_before_it_deletes_it(tmp_path: Path) -> None:
+    async with open_kv(tmp_path) as kv:
+        before = await fill(kv)
+        theirs = Entry(b"theirs", None, None)
+
+        def seen(request: httpx.Request) -> None:
+            if request.method == "PUT":  # somebody else writes while the new key is written
+                kv.state.pairs(kv.namespace.id).write([("old", theirs)])
+
+        kv.wire.seen = seen
+        with pytest.raises(Conflict) as stopped:
+            await kv.store.apply(PLANS["rename"](kv))
+        assert stopped.value.found == theirs
+        assert await kv.stored() == {**before, "old": theirs, "new": OLD}
+
+
+SWAPPED = {
+    "1": "true",
+    "true": "1",
+    '{"v":1}': '{"v":true}',
+    '{"v":true}': '{"v": true}',
+    "[1]": "[true]",
+    "[true]": "[1]",
+}
+"""Metadata, and other metadata that Python finds equal to it."""
+
+
+async def test_true_is_not_one_and_a_null_is_no_metadata(tmp_path: Path) -> None:
+    async with open_kv(tmp_path) as kv:
+        for metadata in SWAPPED:
+            entry = await kv.put("old", Entry(b"1", metadata))
+            applied = await kv.store.apply(plans.edit_metadata(kv.ref("old"), entry, SWAPPED[metadata]))
+            assert applied.unconfirmed == ()
+            await kv.store.undo()
+            assert await kv.stored() == {"old": entry}
+        entry = await kv.put("old", Entry(b"1", "1"))
+        with pytest.raises(Conflict):
+            await kv.store.apply(plans.edit_value(kv.ref("old"), replace(entry, metadata="true"), b"2"))
+        entry = replace(entry, metadata=None)
+        await kv.put("old", entry)
+        applied = await kv.store.apply(plans.edit_value(kv.ref("old"), replace(entry, metadata="null"), b"2"))
+        assert applied.unconfirmed == ()
+        await kv.store.undo()
+        assert await kv.stored() == {"old": entry}
+
+
+async def test_a_key_is_not_renamed_to_its_own_name(tmp_path: Path) -> None:
+    async with open_kv(tmp_path) as kv:
+        with pytest.raises(Refused):
+            plans.rename(kv.ref("old"), OLD, kv.ref("old"), OLD)
+
+
+async def test_a_namespace_that_is_made_again_can_be_taken_back_again(tmp_path: Path) -> None:
+    async with open_kv(tmp_path) as kv:
+        await kv.store.apply(plans.create_namespace(kv.namespace.account, "made"))
+        for _ in range(2):
+            await kv.store.undo()
+            assert sorted(one.title for one in kv.state.namespaces()) == ["KV", "OTHER"]
+            await kv.store.redo()
+            assert sorted(one.title for one in kv.state.namespaces()) == ["KV", "OTHER", "made"]
 
 
 async def test_before_a_dead_network_nothing_is_written_down(tmp_path: Path) -> None:

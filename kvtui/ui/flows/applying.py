@@ -32,7 +32,7 @@ async def carry_out(hands: Hands, step: Step, *, again: bool = False) -> Applied
         try:
             applied = await hands.store.apply(step, images=images, again=again)
         except TooSoon as asked:
-            if (settled := await _ask_soon(hands, asked)) is None:
+            if (settled := await ask_soon(hands, asked)) is None:
                 return None
             step = settled
         except JournalFull as full:
@@ -83,7 +83,7 @@ def applied_words(applied: Applied, images: bool) -> str:
     return " ".join([*words, applied.note]).strip()
 
 
-async def _ask_soon(hands: Hands, asked: TooSoon) -> Step | None:
+async def ask_soon(hands: Hands, asked: TooSoon) -> Step | None:
     """KV takes no expiration less than 60 s ahead: what is it to be?"""
     what = f"{len(asked.changes):,} of these keys expire" if len(asked.changes) > 1 else "This key expires"
     choice = await hands.app.push_screen_wait(

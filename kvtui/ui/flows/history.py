@@ -12,11 +12,12 @@ from kvtui.api.models import Entry
 from kvtui.core.draft import Draft
 from kvtui.core.history import Back, History
 from kvtui.core.journalrecords import Record
+from kvtui.core.stops import TooSoon
 from kvtui.ui.cardwords import back_words, entry_words, record_words, subject
 from kvtui.ui.dialogs.choose import Choice, ChooseDialog
 from kvtui.ui.dialogs.confirm import ConfirmDialog
 from kvtui.ui.dialogs.operations import OperationsDialog, Undo
-from kvtui.ui.flows.applying import applied_words, carry_out_alone
+from kvtui.ui.flows.applying import applied_words, ask_soon, carry_out_alone
 from kvtui.ui.hands import Hands
 
 
@@ -82,8 +83,9 @@ async def greet(hands: Hands) -> None:
 
 
 async def _take_drafts(hands: Hands, history: History) -> None:
-    lost = await history.lost_drafts()
-    for saved in lost:
+    # Of several of one key the newest, which comes first; the others stay on the disk, for the next start.
+    lost = {saved.ref.address: saved for saved in reversed(await history.lost_drafts())}
+    for saved in lost.values():
         await history.save_draft(saved)  # from now on it is this process's
         hands.drafts.put(await asyncio.to_thread(Draft.from_saved, saved))
     if lost:
@@ -105,10 +107,22 @@ async def _ask_about(hands: Hands, record: Record) -> None:
     if choice in ("finish", "back"):
         hands.store.permission.check()
     if choice == "finish":
-        applied = await hands.store.finish(record)
-        hands.show_changes(applied.step.changes)
-        hands.say(applied_words(applied, images=True))
+        await _finish(hands, record)
     elif choice in ("back", "leave"):
         await hands.store.leave(record)
         if choice == "back":
             await undo(hands, record.id)
+
+
+async def _finish(hands: Hands, record: Record) -> None:
+    """Go on with an interrupted step. Records that would expire too soon by now are a question here too."""
+    try:
+        applied = await hands.store.finish(record)
+    except TooSoon as asked:
+        settled = await ask_soon(hands, asked)
+        if settled is None or len(settled.changes) < len(record.changes):
+            hands.say("It was left as it is: you are asked at the next start.")
+            return
+        applied = await hands.store.finish(record, settled)
+    hands.show_changes(applied.step.changes)
+    hands.say(applied_words(applied, images=True))

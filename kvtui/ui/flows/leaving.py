@@ -39,6 +39,7 @@ async def _may_leave(hands: Hands, drafts: Sequence[Draft]) -> bool:
     question = Content.assemble(f"{count} not saved:\n", names, more)
     choice = await hands.app.push_screen_wait(ChooseDialog("Quit?", question, choices))
     if choice == "drop":
+        hands.entry_pane.stop_editing()  # else it would be kept once more
         for draft in drafts:
             hands.unpin(draft.ref)
     return choice in ("keep", "drop")

@@ -7,7 +7,7 @@ from textual.content import Content
 from kvtui.api.limits import title_problem
 from kvtui.api.models import Account, Namespace
 from kvtui.core import plans
-from kvtui.core.changes import NamespaceChange
+from kvtui.core.changes import NamespaceChange, home_of
 from kvtui.ui.cardwords import namespace_words
 from kvtui.ui.dialogs.confirm import ConfirmDialog
 from kvtui.ui.dialogs.name import NameDialog, title_facts
@@ -68,7 +68,8 @@ async def remove(hands: Hands, namespace: Namespace) -> None:
     )
     dialog = ConfirmDialog("Remove this namespace?", body, act="remove it", typed=namespace.title)
     if await hands.app.push_screen_wait(dialog):
+        if await carry_out_alone(hands, plans.remove_namespace(namespace)) is None:
+            return  # it is still there, and so are the drafts
         for draft in hands.drafts:
-            if draft.ref.namespace == namespace:
+            if home_of(draft.ref.namespace) == home_of(namespace):
                 hands.unpin(draft.ref)
-        await carry_out_alone(hands, plans.remove_namespace(namespace))
