@@ -193,7 +193,8 @@ class Store:
         changes with the expirations that were decided on.
         """
         journal = self._history().journal
-        step = settled or await asyncio.to_thread(journal.step, record.id)
+        begun = await asyncio.to_thread(journal.step, record.id)
+        step = settled or begun
         self._writer.check(step)
         await asyncio.to_thread(journal.adopt, record.id)
         return await self._writer.apply(step, again=True, id=record.id)
