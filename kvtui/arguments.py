@@ -125,8 +125,15 @@ def _add_changes(commands: Parsers, shared: argparse.ArgumentParser) -> None:
     mv.add_argument("--overwrite", action="store_true", help="also onto a key that is there")
 
     undo = commands.add_parser("undo", parents=[shared], help="take the newest step back, or the one named")
-    undo.add_argument("id", nargs="?", type=int, metavar="ID", help="as kvtui journal list tells it")
+    redo = commands.add_parser("redo", parents=[shared], help="make a step again that was taken back")
+    for action in (undo, redo):
+        action.add_argument("id", nargs="?", type=int, metavar="ID", help="as kvtui journal list tells it")
+        action.add_argument("--yes", action="store_true", help="do not ask; also to remove a namespace")
+    _add_journal(commands, shared)
 
+
+def _add_journal(commands: Parsers, shared: argparse.ArgumentParser) -> None:
+    """The commands of the journal."""
     journal = commands.add_parser("journal", help="what was changed, and what was there before")
     actions = journal.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", parents=[shared], help="the steps, the newest first")
@@ -141,9 +148,12 @@ def _add_changes(commands: Parsers, shared: argparse.ArgumentParser) -> None:
     purge.add_argument("--older-than", type=float, metavar="DAYS", help="only steps older than this")
     purge.add_argument("--yes", action="store_true", help="do not ask")
     restore = actions.add_parser("restore", parents=[shared], help="bring back what was there before a step")
+    finish = actions.add_parser("finish", parents=[shared], help="go on with an interrupted step")
+    finish.add_argument("--yes", action="store_true", help="also to remove a namespace")
+    leave = actions.add_parser("leave", parents=[shared], help="end an interrupted step as it is")
     for action in (listing, show):
         action.add_argument("--json", action="store_true", help="JSON, one line a step")
-    for action in (show, export, restore):
+    for action in (show, export, restore, finish, leave):
         action.add_argument("id", type=int, metavar="ID", help="the step's number")
     export.add_argument("file", nargs="?", metavar="FILE", help="a new file, for you alone")
     restore.add_argument(

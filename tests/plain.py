@@ -18,7 +18,9 @@ import pytest
 from kvtui.api.client import KVClient
 from kvtui.api.errors import KeyNotFound
 from kvtui.api.models import Entry, Namespace
-from kvtui.core.journal import Journal
+from kvtui.core.changes import Step
+from kvtui.core.journal import Journal, Origin, Outcome
+from kvtui.core.store import Store
 from kvtui.local.server import ACCOUNT, create_app
 from kvtui.local.state import open_state
 
@@ -116,6 +118,25 @@ class Plain:
     def put(self, title: str, key: str, entry: Entry) -> None:
         """Have a foreign writer store something."""
         self._ask(lambda client: client.write(namespace(title), key, entry))
+
+    def apply(self, step: Step) -> None:
+        """Make a step as the program makes it, with the journal: also what no plain command does."""
+
+        async def made(client: KVClient) -> None:
+            store = Store(client, label="local", source=self.source, journal=self.journal())
+            await store.apply(step)
+            await store.close()
+
+        self._ask(made)
+
+    def interrupt(self, step: Step, *outcomes: Outcome) -> int:
+        """Leave a step in the journal as a process does that is killed half-way; nothing is sent."""
+        journal = self.journal()
+        id = journal.begin(step, Origin(self.source, "local"))
+        for index, outcome in enumerate(outcomes):
+            journal.note(id, index, outcome)
+        journal.close()
+        return id
 
     def _ask(self, ask: Callable[[KVClient], Awaitable[T]]) -> T:
         async def asked() -> T:

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kvtui.api.models import Entry
+from kvtui.api.errors import Refused
+from kvtui.api.models import Entry, Namespace
 from kvtui.core import plans
 from kvtui.core.stops import Stopped
 from kvtui.plain import changing
@@ -91,11 +92,17 @@ def test_put_takes_any_bytes_as_a_value_and_a_key_behind_two_dashes(plain: Plain
 
 
 def test_put_writes_nothing_where_nothing_changes(plain: Plain) -> None:
-    said = plain.well(
-        "put", "SESSIONS", "user:4711", "--file", "-", "--metadata", '{ "v": 3 }', stdin=SESSION
-    )
+    said = plain.well("put", "SESSIONS", "user:4711", "--file", "-", "--metadata", ' {"v":3} ', stdin=SESSION)
     assert "nothing to change" in said
     assert not plain.journal().file.exists()
+
+
+def test_another_spelling_of_metadata_is_a_change(plain: Plain) -> None:
+    said = plain.well("put", "SESSIONS", "user:4711", "--metadata", '{"v":3.0}')
+    assert "value kept (62 B); metadata changed" in said
+    plain.well("undo")
+    said = plain.well("put", "SESSIONS", "user:4711", "--metadata", '{ "v": 3 }')
+    assert "value kept (62 B); metadata changed" in said
 
 
 @pytest.mark.parametrize(
@@ -182,6 +189,16 @@ def test_more_than_ten_keys_need_a_yes(plain: Plain) -> None:
     assert "11 keys: more than 10 need --yes" in done.said
     assert plain.stored("SESSIONS", "user:4700") == Entry(b"{}")
     assert "11 keys deleted" in plain.well("rm", "SESSIONS", *keys, "--yes")
+    assert "10 keys deleted" in plain.well("rm", "SESSIONS", *(f"tmp:{number}" for number in range(10)))
+
+
+def test_more_than_a_hundred_keys_are_refused_with_their_price(plain: Plain) -> None:
+    keys = [f"none:{number}" for number in range(101)]
+    done = plain("rm", "SESSIONS", *keys, "--yes")
+    assert done.code == 2
+    assert "These are 101 keys: at most 100 are deleted at once." in done.said
+    assert "takes 5 requests, of the 1,200 in 5 minutes that all of a user's tools share" in done.said
+    assert plain("rm", "SESSIONS", *keys[:100], "--yes").code == 3
 
 
 # mv
@@ -221,6 +238,21 @@ def test_mv_refuses(plain: Plain) -> None:
     assert plain.stored("SESSIONS", "tmp:1") == Entry(b"-")
 
 
+async def test_mv_knows_a_key_by_its_address_whatever_the_title_is_by_now(tmp_path: Path) -> None:
+    async with open_kv(tmp_path) as kv:
+        await kv.put("k", Entry(b"1"))
+        found = kv.ref("k").namespace
+        titles = iter(("OLD", "NEW"))
+
+        async def find_namespace(wanted: str) -> Namespace:
+            return Namespace(found.id, next(titles), found.account)
+
+        kv.store.find_namespace = find_namespace  # type: ignore[method-assign]
+        flags = Flags(namespace="OLD", key="k", new="k", to="NEW", overwrite=True)
+        with pytest.raises(Refused, match="the new name is the old one"):
+            await changing.mv(kv.store, flags)
+
+
 # What all of them share
 
 
@@ -248,7 +280,7 @@ def test_hostile_names_stay_escaped_on_a_terminal(plain: Plain) -> None:
         seen += plain.on_a_terminal("journal", *command.split())
     seen += plain.on_a_terminal("rm", "SESSIONS", "b\x1b[31m\nad")
     seen += plain.on_a_terminal("rm", "SESSIONS", "gone\x1b[31m")
-    seen += plain.on_a_terminal("undo", "2")
+    seen += plain.on_a_terminal("undo", "2", typed=b"y\n") + plain.on_a_terminal("redo", typed=b"n\n")
     assert b"innocent\\e[c-key" in seen
     assert not set(seen.decode()) & set("\x1b\x7f\u202e")
 
@@ -259,7 +291,9 @@ def test_the_demo_can_be_changed_for_as_long_as_it_lives(plain: Plain) -> None:
     assert not plain.journal().file.exists()
 
 
-@pytest.mark.parametrize("words", ["put flags new --value 1", "rm flags none", "undo", "journal list"])
+@pytest.mark.parametrize(
+    "words", ["put flags new --value 1", "rm flags none", "undo", "redo", "journal list", "journal leave 1"]
+)
 def test_commands_of_change_load_nothing_of_textual(words: str) -> None:
     assert not loaded_by(["--demo", *words.split()]) & {"textual", "rich", "pyperclip", "kvtui.ui"}
 

@@ -69,7 +69,8 @@ def test_undo_refuses_what_cannot_be_taken_back(plain: Plain) -> None:
     plain.well("undo", "1")
     done = plain("undo", "1")
     assert done.code == 2
-    assert "It has been taken back already." in done.said
+    assert "It has been taken back already. kvtui redo 1 makes it again." in done.said
+    assert "make that one again instead (kvtui redo 1)." in plain("undo", "2").said
     assert plain("undo", "99").code == 3
     assert plain("undo", "x").code == 2
     plain.well("put", "FLAGS", "a", "--value", "1")
@@ -118,8 +119,12 @@ def test_an_interrupted_step_is_pointed_at_and_can_be_taken_back(plain: Plain) -
     journal.close()
     plain.put("SESSIONS", "tmp:1", Entry(b"half"))
     said = plain.well("put", "FLAGS", "a", "--value", "1")
-    assert "A step was interrupted half-way: see `kvtui journal list`." in said
-    assert b"interrupted. kvtui undo 1 takes it back." in plain("journal", "list").out
+    ways = (
+        "kvtui journal finish 1 goes on with it, kvtui undo 1 takes it back, "
+        "kvtui journal leave 1 leaves it as it is."
+    )
+    assert f"Step 1 was interrupted half-way: {ways}" in said
+    assert f"interrupted. {ways}" in plain("journal", "list").out.decode()
     plain.well("journal", "purge", "--yes")
     said = plain.well("undo", "1")
     assert "interrupted" not in said
@@ -138,10 +143,10 @@ def test_list_tells_the_steps_of_this_source_newest_first(plain: Plain) -> None:
     assert first.split("  ")[-3:] == [
         "undo of create",
         "FLAGS a",
-        "done. It took step 1 back: make that one again instead.",
+        "done. It took step 1 back: make that one again instead (kvtui redo 1).",
     ]
     assert second.endswith("delete  SESSIONS tmp:1 +1 more  done. kvtui undo 2 takes it back.")
-    assert third.endswith("taken back. It has been taken back already.")
+    assert third.endswith("taken back. It has been taken back already. kvtui redo 1 makes it again.")
     listed = lines(plain("journal", "list", "--json").out)
     assert [step["id"] for step in listed] == [3, 2, 1]
     assert [step["undoable"] for step in listed] == [False, True, False]

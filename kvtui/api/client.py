@@ -22,6 +22,7 @@ from kvtui.api.errors import (
     NamespaceNotFound,
     NotFound,
     ServerFault,
+    Unsettled,
     Unsupported,
 )
 from kvtui.api.explorer import Dialect
@@ -84,22 +85,25 @@ class KVClient(Accounts):
         return await self._send(Call("GET", path), answers.metadata)
 
     async def read_entry(self, namespace: Namespace, key: str, *, progress: Progress | None = None) -> Entry:
-        """All that is stored under a key, by two requests side by side. Raises KeyNotFound.
+        """All that is stored under a key, by two requests side by side.
 
-        Between them another writer may strike: the two halves are not one snapshot.
+        Between them another writer may strike: the two halves are not one snapshot. Raises KeyNotFound where
+        both halves are missing, Unsettled where only one is: KV also remembers for a minute what was missing.
         """
         bodies.check(limits.key_problem(key))
         explorer = await self.dialect() is Dialect.EXPLORER
         value = asyncio.ensure_future(self.read_value(namespace, key, progress=progress))
-        if explorer:
-            row = asyncio.ensure_future(self._row(namespace, key))
-            async with ended(value, row):
-                (data, _), facts = await asyncio.gather(value, row)
-            return Entry(data, facts.metadata_text, facts.expiration)
-        metadata = asyncio.ensure_future(self.read_metadata(namespace, key))
-        async with ended(value, metadata):
-            (data, expiration), text = await asyncio.gather(value, metadata)
-        return Entry(data, text, expiration)
+        facts = asyncio.ensure_future(
+            self._row_facts(namespace, key) if explorer else self._metadata_facts(namespace, key)
+        )
+        async with ended(value, facts):
+            await asyncio.wait((value, facts))
+            problems = [half.exception() for half in (value, facts)]
+            missing = [isinstance(problem, KeyNotFound) for problem in problems]
+            if any(missing) and not all(missing):  # "no such key" only where both halves say so
+                raise problems[missing.index(False)] or Unsettled()
+            (data, expiration), (metadata, listed) = value.result(), facts.result()
+        return Entry(data, metadata, listed if explorer else expiration)
 
     async def read_entries(self, namespace: Namespace, keys: Sequence[str]) -> dict[str, Entry | None]:
         """The entries of keys, read one by one, some side by side; None for those that do not exist."""
@@ -116,16 +120,19 @@ class KVClient(Accounts):
         async with ended(*readings):
             return dict(await asyncio.gather(*readings))
 
-    async def write(self, namespace: Namespace, key: str, entry: Entry, *, ttl: int | None = None) -> None:
+    async def write(
+        self, namespace: Namespace, key: str, entry: Entry, *, ttl: int | None = None, once: bool = False
+    ) -> None:
         """Store an entry in the place of whatever the key had: value, metadata and expiration at once.
 
-        `ttl` is in seconds, at least 60, and takes the place of `entry.expiration`.
+        `ttl` is in seconds, at least 60, and takes the place of `entry.expiration`. With `once` it is never
+        sent again by itself: between two tries someone else may have written.
         """
         self._connection.refuse_if_read_only()
         bodies.check_entry(key, entry, ttl)
         expires = ttl is not None or entry.expiration is not None
         if expires and await self.dialect() is Dialect.EXPLORER:  # its PUT forgets expirations in silence
-            result = await self._bulk_write(namespace, [(key, entry)], ttl)
+            result = await self._bulk_write(namespace, [(key, entry)], ttl, once=once)
             if result.unsuccessful:
                 raise ServerFault("The server says that this key could not be stored.")
             return
@@ -137,15 +144,16 @@ class KVClient(Accounts):
         path = await self._path(namespace, key)
         if entry.metadata is None:
             content = "application/octet-stream"
-            call = Call("PUT", path, params, body=entry.value, content_type=content, value=True)
+            call = Call("PUT", path, params, body=entry.value, content_type=content, value=True, once=once)
         else:
-            call = Call("PUT", path, params, form=(entry.value, entry.metadata), value=True)
+            call = Call("PUT", path, params, form=(entry.value, entry.metadata), value=True, once=once)
         await self._send(call, answers.done)
 
-    async def delete(self, namespace: Namespace, key: str) -> None:
-        """Delete a key; one that does not exist is no error."""
+    async def delete(self, namespace: Namespace, key: str, *, once: bool = False) -> None:
+        """Delete a key; one that does not exist is no error. `once` as in `write`."""
         self._connection.refuse_if_read_only()
-        await self._send(Call("DELETE", await self._path(namespace, key), value=True), answers.done)
+        call = Call("DELETE", await self._path(namespace, key), value=True, once=once)
+        await self._send(call, answers.done)
 
     # -- many keys at once --------------------------------------------------------------------------
 
@@ -204,6 +212,13 @@ class KVClient(Accounts):
 
     # -- within -------------------------------------------------------------------------------------
 
+    async def _metadata_facts(self, namespace: Namespace, key: str) -> tuple[str | None, int | None]:
+        return await self.read_metadata(namespace, key), None
+
+    async def _row_facts(self, namespace: Namespace, key: str) -> tuple[str | None, int | None]:
+        row = await self._row(namespace, key)
+        return row.metadata_text, row.expiration
+
     async def _row(self, namespace: Namespace, key: str) -> KeyInfo:
         """A key's row of the listing: where an explorer keeps metadata and expiration.
 
@@ -222,7 +237,12 @@ class KVClient(Accounts):
                 raise KeyNotFound()
 
     async def _bulk_write(
-        self, namespace: Namespace, entries: Sequence[tuple[str, Entry]], ttl: int | None
+        self,
+        namespace: Namespace,
+        entries: Sequence[tuple[str, Entry]],
+        ttl: int | None,
+        *,
+        once: bool = False,
     ) -> BulkResult:
         if not (await self._connection.abilities()).bulk_write:
             raise Unsupported(
@@ -231,7 +251,7 @@ class KVClient(Accounts):
             )
         path = f"{await self._path(namespace)}/bulk"
         body = await asyncio.to_thread(bodies.pairs, entries, ttl)
-        call = Call("PUT", path, body=body, silence=BULK_S)
+        call = Call("PUT", path, body=body, silence=BULK_S, once=once)
         return await self._send(call, partial(answers.bulk, asked=len(entries)))
 
 

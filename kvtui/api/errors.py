@@ -190,6 +190,13 @@ class ServerFault(KVError):
     transient = True
 
 
+class Unsettled(KVError):
+    """Only half of a record can be seen: it was made or deleted within the last minute."""
+
+    message = "Only half of this record shows yet."
+    remedy = "KV takes up to a minute, or more, to settle: try again then."
+
+
 class Blocked(KVError):
     message = "Cloudflare's firewall answered with a challenge page instead of the API."
     remedy = (

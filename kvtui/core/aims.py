@@ -1,6 +1,6 @@
 """What a change is aimed at: how to look at it on the server, how to make it, how to tell that it is made.
 
-A key's record and a namespace differ in their calls and in nothing else, so both offer the same few.
+A key's record and a namespace differ in their calls and in little else, so both offer the same few.
 """
 
 from __future__ import annotations
@@ -18,9 +18,15 @@ Found = Entry | Namespace | None
 
 
 class Aim(Protocol):
-    """One change and the way to it. `change` is it as it stands: a server may have given it an id by now."""
+    """One change and the way to it."""
 
-    change: AnyChange
+    @property
+    def change(self) -> AnyChange:
+        """The change as it stands: a server may have given it an id by now."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether to make it once more does no harm."""
 
     async def look(self) -> Found:
         """What is there now. Raises KVError."""
@@ -32,69 +38,73 @@ class Aim(Protocol):
         """Whether that is what is wanted."""
 
     async def send(self) -> None:
-        """Make the change. Raises KVError."""
+        """Make the change, in one request that is never repeated unasked. Raises KVError."""
 
 
 class RecordAim:
     """The record of a key."""
 
+    repeatable = True
+
     def __init__(self, client: KVClient, change: Change) -> None:
-        self.change: AnyChange = change
+        self.change: Change = change
         self._client = client
-        self._change = change
 
     async def look(self) -> Found:
         try:
-            return await self._client.read_entry(*self._change.ref)
+            return await self._client.read_entry(*self.change.ref)
         except KeyNotFound:
             return None
 
     def is_as_before(self, found: Found) -> bool:
-        return not isinstance(found, Namespace) and same(found, self._change.before)
+        return not isinstance(found, Namespace) and same(found, self.change.before)
 
     def is_made(self, found: Found) -> bool:
-        return not isinstance(found, Namespace) and same(found, self._change.after)
+        return not isinstance(found, Namespace) and same(found, self.change.after)
 
     async def send(self) -> None:
-        if self._change.after is None:
-            await self._client.delete(*self._change.ref)
+        if self.change.after is None:
+            await self._client.delete(*self.change.ref, once=True)
         else:
-            await self._client.write(*self._change.ref, self._change.after)
+            await self._client.write(*self.change.ref, self.change.after, once=True)
 
 
 class NamespaceAim:
     """A namespace itself. `only_empty`: it is removed only while it has no keys."""
 
+    repeatable = False
+
     def __init__(self, client: KVClient, change: NamespaceChange, *, only_empty: bool) -> None:
-        self.change: AnyChange = change
         self._client = client
         self._before, self._after = change.before, change.after
         self._only_empty = only_empty
 
+    @property
+    def change(self) -> AnyChange:
+        """The change, with the id that the server gave if it is known by now."""
+        return NamespaceChange(self._before, self._after)
+
     async def look(self) -> Found:
-        """By its id; one that has none yet by its title, which is unique in its account."""
+        """By its id; one whose id is not known yet by its title, which is unique in its account."""
         wanted = self._before or self._after
         assert wanted is not None
-        if not wanted.id:
-            every = await self._client.namespaces(wanted.account)
-            return next((one for one in every if one.title == wanted.title), None)
-        try:
-            return await self._client.namespace(wanted.account, wanted.id)
-        except NamespaceNotFound:
-            return None
+        if wanted.id:
+            try:
+                return await self._client.namespace(wanted.account, wanted.id)
+            except NamespaceNotFound:
+                return None
+        every = await self._client.namespaces(wanted.account)
+        found = next((one for one in every if one.title == wanted.title), None)
+        if found is not None and self._before is not None:
+            self._before = found
+        elif found is not None:
+            self._after = found
+        return found
 
     def is_as_before(self, found: Found) -> bool:
-        if _title(found) != _title(self._before):
-            return False
-        if isinstance(found, Namespace) and self._before is not None and not self._before.id:
-            # The answer that told its id was lost.
-            self._before = found
-            self.change = NamespaceChange(found, self._after)
-        return True
+        return _title(found) == _title(self._before)
 
     def is_made(self, found: Found) -> bool:
-        if isinstance(found, Namespace) and self._after is not None and not self._after.id:
-            self._named(found)
         return _title(found) == _title(self._after)
 
     async def send(self) -> None:
@@ -104,13 +114,9 @@ class NamespaceAim:
                 await self._refuse_if_it_has_keys(self._before)
             await self._client.remove_namespace(self._before)
         elif self._before is None:
-            self._named(await self._client.create_namespace(self._after.account, self._after.title))
+            self._after = await self._client.create_namespace(self._after.account, self._after.title)
         else:
             await self._client.rename_namespace(self._before, self._after.title)
-
-    def _named(self, made: Namespace) -> None:
-        self._after = made
-        self.change = NamespaceChange(None, made)
 
     async def _refuse_if_it_has_keys(self, namespace: Namespace) -> None:
         page = await self._client.keys(namespace, limit=10)

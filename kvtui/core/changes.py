@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kvtui.api.models import Entry, Namespace
 
@@ -100,6 +101,11 @@ class Step:
         """The changes of keys among them."""
         return [change for change in self.changes if isinstance(change, Change)]
 
+    @property
+    def namespaces(self) -> list[NamespaceChange]:
+        """The changes of namespaces among them."""
+        return [change for change in self.changes if isinstance(change, NamespaceChange)]
+
 
 def inverse(step: Step) -> Step:
     """What takes a step back: each change turned round, the newest first.
@@ -117,29 +123,28 @@ def living(entry: Entry | None, now: float) -> Entry | None:
 
 
 def same(one: Entry | None, other: Entry | None) -> bool:
-    """Whether two records are the same to the byte; metadata also where a server only spells it otherwise."""
+    """Whether two records are the same; metadata also where a server only spells it otherwise."""
     if one is None or other is None:
         return one is other
     alike = (one.value, one.expiration) == (other.value, other.expiration)
-    return alike and (one.metadata == other.metadata or _same_json(one.metadata, other.metadata))
+    return alike and same_metadata(one.metadata, other.metadata)
 
 
-def _same_json(one: str | None, other: str | None) -> bool:
-    """A JSON null is no metadata."""
-    texts = ("null" if text is None else text for text in (one, other))
+def same_metadata(one: str | None, other: str | None) -> bool:
+    """Whether two texts say the same, to the last digit and with every duplicate key; null is no metadata."""
+    if one == other:
+        return True
     try:
-        return _alike(*map(json.loads, texts))
-    except (
-        ValueError,
-        RecursionError,
-    ):  # one of them is no JSON that can be read: only equal texts are equal
+        return _parsed(one) == _parsed(other)
+    except (ValueError, ArithmeticError, RecursionError):  # no JSON that can be read: only equal texts are
         return False
 
 
-def _alike(one: Any, other: Any) -> bool:
-    """Equal as JSON: to Python true is 1."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_alike(value, other[name]) for name, value in one.items())
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_alike, one, other))
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+def _parsed(text: str | None) -> object:
+    """JSON as values of which only equal ones are equal: to Python true is 1, and 1e400 is 1e999."""
+    return json.loads(
+        text or "null",
+        parse_int=lambda digits: ("number", Decimal(digits)),
+        parse_float=lambda digits: ("number", Decimal(digits)),
+        object_pairs_hook=lambda pairs: ("object", sorted(pairs, key=lambda pair: pair[0])),
+    )

@@ -18,7 +18,10 @@ from kvtui.core.editing import (
     open_value,
 )
 from kvtui.core.journalrecords import SavedDraft
-from kvtui.core.layouts import Layout, choices, json_problem
+from kvtui.core.layouts import INDENTED, MINIFIED, Layout, json_problem
+
+WHOLE = "whole"
+"""Marks a saved draft that holds all of the record, not an edit of what is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,17 @@ class Draft:
         _text, _layout = metadata_editable(self.start.metadata)
         return (
             self.base is None
+            or self.base != self.start
             or self.data != self.editable.data
             or self.metadata != _text
             or self.expiration != self.start.expiration
         )
+
+    @property
+    def only_metadata(self) -> bool:
+        """Whether the metadata was edited, and the value was not."""
+        text, _layout = metadata_editable(self.start.metadata)
+        return self.data == self.editable.data and self.metadata != text
 
     def wanted(self) -> Entry:
         """The record to store. Above values.SMALL for a thread."""
@@ -85,9 +95,13 @@ class Draft:
         return Entry(value, close_metadata(self.metadata, layout, self.start.metadata), self.expiration)
 
     @property
-    def layouts(self) -> list[Layout]:
-        """The layouts that its JSON may be stored in, as it was first; none where it is no JSON."""
-        return choices(self.editable.layout) if self.editable.is_json and not self.invalid_json else []
+    def layouts(self) -> list[tuple[str, Layout | Keep]]:
+        """The layouts that its JSON may be stored in, by name, as it was first; none for other text."""
+        if not self.editable.is_json or self.invalid_json:
+            return []
+        own = self.editable.layout
+        kept = f"{own.name}, as it was" if own else "as typed"
+        return [(kept, KEEP), *((one.name, one) for one in (INDENTED, MINIFIED) if one != own)]
 
     @property
     def invalid_json(self) -> str:
@@ -105,24 +119,27 @@ class Draft:
         return size, problem or ""
 
     def to_save(self, source: str, at: float) -> SavedDraft:
-        """As it is kept on the disk: an edit of what is stored, or all of a key that is not stored yet."""
+        """As it is kept on the disk, in a thread: an edit of what is stored, or else the whole record.
+
+        It is whole where it did not begin with what is stored: a new key, or an edit over someone else's.
+        """
         data: bytes | None = self.data
-        metadata = self.metadata
-        if self.base is None:
-            whole = self.wanted()
-            data, metadata = whole.value, whole.metadata or ""
-        elif self.start == self.base and data == self.editable.data:
+        metadata, whole = self.metadata, self.start != self.base
+        if whole:
+            wanted = self.wanted()
+            data, metadata = wanted.value, wanted.metadata or ""
+        elif data == self.editable.data:
             data = None
-        layers = self.editable.layers
-        return SavedDraft(source, self.ref, self.base, data, "", layers, metadata, self.expiration, at)
+        return SavedDraft(
+            source, self.ref, self.base, data, WHOLE if whole else "", (), metadata, self.expiration, at
+        )
 
     @classmethod
     def from_saved(cls, saved: SavedDraft) -> Self:
         """A draft that was kept on the disk."""
-        if saved.base is None:
-            return cls.begin(
-                saved.ref, None, Entry(saved.data or b"", saved.metadata or None, saved.expiration)
-            )
+        if saved.layout == WHOLE:
+            record = Entry(saved.data or b"", saved.metadata or None, saved.expiration)
+            return replace(cls.begin(saved.ref, None, record), base=saved.base)
         draft = cls.begin(saved.ref, saved.base)
         data = draft.data if saved.data is None else saved.data
         return replace(draft, data=data, metadata=saved.metadata or "", expiration=saved.expiration)

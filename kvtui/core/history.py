@@ -32,40 +32,47 @@ class Back(NamedTuple):
 
 
 class History:
-    """The journal of one source."""
+    """The journal of one source, and of one account where the session is narrowed to it."""
 
-    def __init__(self, journal: Journal, source: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        source: str,
+        account: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.journal = journal
         self.source = source
+        self._account = account
         self._clock = clock
 
     async def log(self, limit: int = 200) -> list[Record]:
         """The newest steps, newest first."""
-        return await asyncio.to_thread(self.journal.records, self.source, limit=limit)
+        records = await asyncio.to_thread(self.journal.records, self.source, limit=limit)
+        return [record for record in records if record.is_in(self._account)]
 
     async def to_undo(self, id: int | None = None) -> Back:
         """What takes a step back: this one, or the newest that can be. Raises Refused where none can."""
-        record = await self._asked_for(id) or await asyncio.to_thread(self.journal.to_undo, self.source)
+        if id is None:
+            record = await asyncio.to_thread(self.journal.to_undo, self.source, self._account)
+        else:
+            record = await self._asked_for(id)
         if record is None:
             raise Refused("There is nothing to take back.", "What kvtui changes here is listed under @.")
         if not record.undoable:
             raise Refused(f"This cannot be taken back: {record.why_not}", "Nothing was changed.")
-        step = await asyncio.to_thread(self.journal.step, record.id)
-        arrived = [
-            change
-            for change, noted in zip(step.changes, record.changes, strict=True)
-            if noted.outcome in MAY_HAVE_LANDED
-        ]
-        return self._back(record, inverse(replace(step, changes=tuple(arrived))), undoes=record.id)
+        return self._back(record, inverse(await self._arrived(record)), undoes=record.id)
 
     async def to_redo(self, id: int | None = None) -> Back:
         """What makes a step again that was taken back. Raises Refused."""
-        record = await self._asked_for(id) or await asyncio.to_thread(self.journal.to_redo, self.source)
-        if record is None or not record.undone:
+        if id is None:
+            record = await asyncio.to_thread(self.journal.to_redo, self.source)
+        else:
+            record = await self._asked_for(id)
+        if record is None or not record.undone or not record.is_in(self._account):
             raise Refused("There is nothing to make again.", "Only what was taken back last can be.")
-        step = await asyncio.to_thread(self.journal.step, record.id)
-        step = replace(step, changes=tuple(map(_anew, step.changes)))
-        return self._back(record, step, redoes=record.id)
+        step = await self._arrived(record)
+        return self._back(record, replace(step, changes=tuple(map(_anew, step.changes))), redoes=record.id)
 
     async def ref_of(self, id: int, index: int) -> KeyRef:
         """The key of a change. Raises Refused where it is one of a namespace."""
@@ -95,7 +102,8 @@ class History:
 
     async def interrupted(self) -> list[Record]:
         """The steps whose process ended before they did."""
-        return await asyncio.to_thread(self.journal.interrupted, self.source)
+        records = await asyncio.to_thread(self.journal.interrupted, self.source)
+        return [record for record in records if record.is_in(self._account)]
 
     async def save_draft(self, draft: SavedDraft) -> None:
         """Keep a draft on the disk, so that a crash does not take it along."""
@@ -109,13 +117,23 @@ class History:
         """Drafts whose process has ended without them."""
         return await asyncio.to_thread(self.journal.lost_drafts, self.source)
 
-    async def _asked_for(self, id: int | None) -> Record | None:
-        return None if id is None else self.own(await asyncio.to_thread(self.journal.record, id))
+    async def _asked_for(self, id: int) -> Record | None:
+        return self.own(await asyncio.to_thread(self.journal.record, id))
+
+    async def _arrived(self, record: Record) -> Step:
+        """A step with those of its changes that landed, or may have: what never left is not gone back on."""
+        step = await asyncio.to_thread(self.journal.step, record.id)
+        arrived = (
+            change
+            for change, noted in zip(step.changes, record.changes, strict=True)
+            if noted.outcome in MAY_HAVE_LANDED
+        )
+        return replace(step, changes=tuple(arrived))
 
     def _back(
         self, record: Record, step: Step, *, undoes: int | None = None, redoes: int | None = None
     ) -> Back:
-        """Records whose time has come meanwhile are not put back, and not looked for."""
+        """A record whose time has come meanwhile is not put back, and what is in its place is left alone."""
         now = self._clock()
         changes: list[AnyChange] = []
         expired: list[KeyRef] = []
@@ -123,7 +141,10 @@ class History:
             if isinstance(change, Change):
                 if living(change.after, now) is not change.after:
                     expired.append(change.ref)
-                change = Change(change.ref, living(change.before, now), living(change.after, now))
+                    continue
+                change = Change(change.ref, living(change.before, now), change.after)
+                if change.before is None and change.after is None:
+                    continue  # it has expired by itself
             changes.append(change)
         step = replace(step, changes=tuple(changes), undoes=undoes, redoes=redoes)
         return Back(record, step, tuple(expired))

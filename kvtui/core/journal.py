@@ -1,7 +1,7 @@
 """The journal: before-images on disk, written before a request leaves, so that undo outlives a crash.
 
 Everything here blocks (it waits for the disk): call it in a thread. Any thread may, and several kvtui may
-share one folder. It never holds a token, and never removes a record of its own accord.
+share one folder. It never holds a token, and never removes a record to make room.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from kvtui.core.changes import KeyRef, Step
 from kvtui.core.journaldrafts import put_draft, read_lost, remove_draft
 from kvtui.core.journalerrors import JournalError, JournalFull, JournalUnusable
 from kvtui.core.journalfile import JournalFile
-from kvtui.core.journalrecords import Brief, Noted, Origin, Outcome, Record, SavedDraft, State
+from kvtui.core.journalrecords import Brief, Last, Noted, Origin, Outcome, Record, SavedDraft, State
 from kvtui.core.journalrows import (
     images_of,
     no_such_step,
     packed,
     put_created,
     put_step,
+    read_last,
     read_record,
     read_step,
 )
@@ -101,6 +102,19 @@ class Journal:
             if after is not None:
                 put_created(db, id, index, after)
 
+    def found(
+        self, id: int, index: int, outcome: Outcome, detail: str, after: Namespace | None = None
+    ) -> None:
+        """What was found out about a change of an interrupted step. What is known by now is not touched."""
+        with self._disk.writing() as db:
+            noted = db.execute(
+                "UPDATE changes SET outcome = ?, detail = ?, at = ? WHERE step = ? AND place = ?"
+                " AND outcome IN (?, ?) AND EXISTS (SELECT 1 FROM steps WHERE id = step AND state = 'open')",
+                (outcome.value, packed(detail), self._clock(), id, index, Outcome.SENT, Outcome.UNKNOWN),
+            )
+            if noted.rowcount and after is not None:
+                put_created(db, id, index, after)
+
     def end(self, id: int, state: State) -> None:
         """No more of it will be sent: what is still planned is dropped.
 
@@ -124,8 +138,11 @@ class Journal:
             if state is State.DONE and redoes is not None:
                 db.execute("UPDATE steps SET undone_by = NULL WHERE id = ?", (redoes,))
 
-    def adopt(self, id: int) -> None:
-        """Take an interrupted step over. Refused once it has ended or another kvtui that runs has it."""
+    def adopt(self, id: int) -> str:
+        """Take an interrupted step over; returns who had it, for `give_back`.
+
+        Refused once it has ended or another kvtui that runs has it.
+        """
         with self._disk.writing() as db:
             row = db.execute("SELECT owner, state FROM steps WHERE id = ?", (id,)).fetchone()
             if row is None:
@@ -137,6 +154,12 @@ class Journal:
             if owner != mine and self._sessions.is_alive(owner):
                 raise JournalError(f"Another kvtui is at work on step {id}.", "Go on with it there.")
             db.execute("UPDATE steps SET owner = ? WHERE id = ?", (mine, id))
+            return str(owner)
+
+    def give_back(self, id: int, owner: str) -> None:
+        """A step that was adopted and is as open as it was: it counts as interrupted again."""
+        with self._disk.writing() as db:
+            db.execute("UPDATE steps SET owner = ? WHERE id = ? AND state = 'open'", (owner, id))
 
     # What was made
 
@@ -150,6 +173,13 @@ class Journal:
         with self._disk.reading() as db:
             return self._record(db, id)
 
+    def last_of(self, source: str, ref: KeyRef, since: float) -> Last | None:
+        """The last changes of a key that landed since then."""
+        if not os.path.lexists(self.file):
+            return None
+        with self._disk.reading() as db:
+            return read_last(db, source, ref, since)
+
     def records(
         self, source: str | None = None, *, limit: int = 200, before: int | None = None
     ) -> list[Record]:
@@ -160,14 +190,14 @@ class Journal:
         )
         return self._all(query, source=packed(source), before=before, limit=limit)
 
-    def to_undo(self, source: str) -> Record | None:
-        """The newest step of this source that can be taken back and is not itself an undo."""
+    def to_undo(self, source: str, account: str = "") -> Record | None:
+        """The newest step of this source (and account) that can be taken back and is not itself an undo."""
         query = (
             "SELECT id FROM steps WHERE source = ? AND undoes IS NULL AND undone_by IS NULL ORDER BY id DESC"
         )
         with self._disk.reading() as db:
             found = (self._record(db, id) for (id,) in db.execute(query, (packed(source),)).fetchall())
-            return next((record for record in found if record.undoable), None)
+            return next((one for one in found if one.undoable and one.is_in(account)), None)
 
     def to_redo(self, source: str) -> Record | None:
         """The step that was undone last, unless something else was begun since."""
@@ -265,7 +295,9 @@ class Journal:
 
 
 def _size(db: Connection) -> int:
+    """What the steps take: drafts are not theirs to make room for."""
     used, free, page = (
         db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
     )
-    return int((used - free) * page)
+    drafts = "SELECT total(coalesce(length(base_value), 0) + coalesce(length(data), 0)) FROM drafts"
+    return int((used - free) * page - db.execute(drafts).fetchone()[0])

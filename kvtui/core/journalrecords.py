@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 from kvtui.api.models import Entry, Namespace
-from kvtui.core.changes import KeyRef, Verb
+from kvtui.core.changes import KeyRef, Verb, same_metadata
 
 
 class Outcome(StrEnum):
@@ -75,6 +76,26 @@ class Noted(NamedTuple):
     at: float
 
 
+class Last(NamedTuple):
+    """The last changes of a key that landed: what was there before each of them, and after the last."""
+
+    befores: tuple[Brief | None, ...]
+    after: Brief | None
+
+    def is_late(self, entry: Entry | None) -> bool:
+        """Whether an entry is not what the last of them left, but what was there before one of them."""
+        return not self.shows(self.after, entry) and any(self.shows(side, entry) for side in self.befores)
+
+    @staticmethod
+    def shows(side: Brief | None, entry: Entry | None) -> bool:
+        """Whether an entry is the record of that side."""
+        if side is None or entry is None:
+            return side is None and entry is None
+        facts = (len(entry.value), hashlib.sha256(entry.value).hexdigest(), entry.expiration)
+        alike = (side.size, side.sha256, side.expiration) == facts
+        return alike and same_metadata(side.metadata, entry.metadata)
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """A step as the journal has it. Times are in Unix seconds.
@@ -103,6 +124,10 @@ class Record:
     def landed(self) -> tuple[Noted, ...]:
         """The changes that the server took."""
         return tuple(noted for noted in self.changes if noted.outcome in LANDED)
+
+    def is_in(self, account: str) -> bool:
+        """Whether all of it was in this account; the empty one stands for any."""
+        return not account or all(noted.namespace.account == account for noted in self.changes)
 
     @property
     def undoable(self) -> bool:

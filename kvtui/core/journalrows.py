@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from kvtui.api.models import Entry, Namespace
 from kvtui.core.changes import Change, KeyRef, NamespaceChange, Step, Verb
 from kvtui.core.journalerrors import JournalError
-from kvtui.core.journalrecords import Brief, Noted, Origin, Outcome, Record, State
+from kvtui.core.journalrecords import Brief, Last, Noted, Origin, Outcome, Record, State
 
 ROW_COST = 400
 """About how many bytes a change takes beside its values, metadata and names."""
@@ -95,7 +95,10 @@ def put_step(
 
 
 def put_created(db: sqlite3.Connection, id: int, place: int, namespace: Namespace) -> None:
-    """The namespace as the server made it, with its id."""
+    """The namespace as the server made it, with its id; also in the step that was made again by this one."""
+    row = db.execute("SELECT redoes FROM steps WHERE id = ?", (id,)).fetchone()
+    if row is not None and row[0] is not None:
+        put_created(db, row[0], place, namespace)
     for table, where in (("changes", "key IS NULL"), ("images", "side = 'after' AND size IS NULL")):
         db.execute(
             f"UPDATE {table} SET account = ?, namespace = ?, title = ?"
@@ -161,6 +164,24 @@ def read_step(db: sqlite3.Connection, id: int) -> Step:
         before, after = whole(noted.before), whole(noted.after)
         changes.append(Change(noted.ref, before, after) if noted.ref else NamespaceChange(before, after))
     return Step(Verb(verb), tuple(changes), bool(chained), undoes, redoes)
+
+
+def read_last(db: sqlite3.Connection, source: str, ref: KeyRef, since: float) -> Last | None:
+    """The last changes of a key that landed since then, those whose records were kept."""
+    account, namespace, _title = _name(ref.namespace)
+    rows = db.execute(
+        "SELECT c.step, c.place FROM changes c JOIN steps s ON s.id = c.step"
+        " WHERE s.source = ? AND s.images AND c.account = ? AND c.namespace = ? AND c.key = ? AND c.at >= ?"
+        f" AND c.outcome IN ('{Outcome.CONFIRMED}', '{Outcome.UNCONFIRMED}')"
+        " ORDER BY c.step DESC, c.place DESC",
+        (packed(source), account, namespace, packed(ref.key), since),
+    ).fetchall()
+    sides: list[tuple[Brief | None, Brief | None]] = []
+    for step, place in rows:
+        noted = _noted(db.execute(_CHANGES, (step,)).fetchall()[place])
+        assert not isinstance(noted.before, Namespace) and not isinstance(noted.after, Namespace)
+        sides.append((noted.before, noted.after))
+    return Last(tuple(before for before, _ in sides), sides[0][1]) if sides else None
 
 
 def no_such_step(id: int) -> JournalError:

@@ -7,7 +7,7 @@ opened for a while, with a reason that goes into the journal.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from kvtui.api.errors import ReadOnly
 
@@ -22,21 +22,24 @@ class Permission:
         self.read_only = read_only
         self.reason = ""
         self._clock = clock
-        self._denied = ""
+        self._denied: dict[str, str] = {}
         self._open_until = 0.0
 
     @property
     def refusal(self) -> str:
-        """Why nothing may be changed now."""
-        if self._denied:
-            return self._denied
+        """Why nothing may be changed now, in any account."""
         if self.read_only and self.open_for is None:
             return "This session is read-only. :rw 10m REASON opens it for ten minutes."
         return ""
 
-    def check(self) -> None:
-        """Raises ReadOnly while nothing may be changed."""
-        if refusal := self.refusal:
+    def refusal_in(self, account: str) -> str:
+        """Why nothing may be changed now in this account."""
+        return self.refusal or self._denied.get(account, "")
+
+    def check(self, accounts: Iterable[str] = ()) -> None:
+        """Raises ReadOnly while nothing may be changed in one of these accounts."""
+        refusals = [self.refusal, *map(self.refusal_in, accounts)]
+        if refusal := next(filter(None, refusals), ""):
             raise ReadOnly(refusal, "Nothing was sent and nothing was changed.")
 
     @property
@@ -54,6 +57,10 @@ class Permission:
         """End the window now."""
         self._open_until, self.reason = 0.0, ""
 
-    def deny(self, words: str) -> None:
-        """The server does not let these credentials write: no need to ask it again."""
-        self._denied = words
+    def deny(self, account: str, words: str) -> None:
+        """The server does not let these credentials write there: it is not asked again in vain."""
+        self._denied[account] = words
+
+    def ask_again(self) -> None:
+        """The credentials may have got more rights meanwhile."""
+        self._denied.clear()

@@ -17,6 +17,12 @@ from kvtui.api.limits import MIN_TTL
 from kvtui.api.models import Entry, Namespace
 from kvtui.core.changes import AnyChange, Change, KeyRef, NamespaceChange, Step, Verb
 
+AT_ONCE_MOST = 100
+"""Keys deleted in one step: each takes five requests, of the 1,200 that all of a user's tools share."""
+
+COUNT_FROM = 11
+"""Keys from which a yes alone is not enough."""
+
 SLACK_S = 15
 """Added to the least life that KV takes, so that the request still arrives in time."""
 
@@ -54,7 +60,7 @@ def copy(entry: Entry, target: KeyRef, existing: Entry | None) -> Step:
 
 def rename(source: KeyRef, entry: Entry, target: KeyRef, existing: Entry | None) -> Step:
     """Copy, read back, and only then delete the old key. Raises Refused where both are the same key."""
-    if source == target:
+    if source.address == target.address:
         raise Refused("This is its name already.", "Nothing was changed.")
     changes = (Change(target, existing, entry), Change(source, entry, None))
     return Step(Verb.RENAME, changes, chained=True)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from kvtui.core.history import Back, History
     from kvtui.core.journal import Journal
     from kvtui.core.journalrecords import Record
-    from kvtui.core.writing import Applied, News
+    from kvtui.core.watching import News
+    from kvtui.core.writing import Applied
 
 Progress = Callable[[int, int | None], None]
 """Told the bytes read so far and, where the server says, how many there will be."""
@@ -68,7 +69,7 @@ class Store:
         self.permission = Permission(read_only=client.read_only, clock=clock)
         origin = Origin(source, label)
         self._writer = Writer(client, journal, origin, self.permission, clock=clock, sleep=sleep)
-        self.history = History(journal, source, clock) if journal else None
+        self.history = History(journal, source, account, clock) if journal else None
 
     @property
     def budget(self) -> Budget:
@@ -182,22 +183,26 @@ class Store:
 
         journal = self._history().journal
         step = await asyncio.to_thread(journal.step, record.id)
-        unknown = [index for index, noted in enumerate(record.changes) if noted.outcome is Outcome.SENT]
+        open_ends = (Outcome.SENT, Outcome.UNKNOWN)
+        unknown = [index for index, noted in enumerate(record.changes) if noted.outcome in open_ends]
         await self._writer.find_out(record.id, step, unknown)
         return await asyncio.to_thread(journal.record, record.id)
 
-    async def finish(self, record: Record, settled: Step | None = None) -> Applied:
-        """Go on with an interrupted step; what has landed already is not done twice.
+    async def finish(self, record: Record) -> Applied:
+        """Go on with an interrupted step; what has landed already does no harm when it is written again.
 
-        Raises TooSoon and ReadOnly while the step is still as open as it was; `settled` is then the same
-        changes with the expirations that were decided on.
+        Raises TooSoon and ReadOnly, and Stopped before anything was sent, while the step is still as open
+        as it was.
         """
         journal = self._history().journal
-        begun = await asyncio.to_thread(journal.step, record.id)
-        step = settled or begun
+        step = await asyncio.to_thread(journal.step, record.id)
         self._writer.check(step)
-        await asyncio.to_thread(journal.adopt, record.id)
-        return await self._writer.apply(step, again=True, id=record.id)
+        owner = await asyncio.to_thread(journal.adopt, record.id)
+        try:
+            return await self._writer.apply(step, again=True, id=record.id)
+        except KVError:
+            await asyncio.to_thread(journal.give_back, record.id, owner)
+            raise
 
     async def leave(self, record: Record) -> None:
         """Leave an interrupted step as it is. The log goes on to tell of it."""

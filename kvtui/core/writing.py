@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -25,13 +25,15 @@ from kvtui.api.errors import (
     Refused,
     Unsupported,
 )
+from kvtui.api.models import Namespace
 from kvtui.core.aims import Aim, Found, NamespaceAim, RecordAim
-from kvtui.core.changes import AnyChange, Change, KeyRef, NamespaceChange, Step
+from kvtui.core.changes import AnyChange, Change, NamespaceChange, Step
 from kvtui.core.journalerrors import JournalError
 from kvtui.core.journalrecords import Origin, Outcome, State
 from kvtui.core.permission import Permission
 from kvtui.core.plans import too_soon
 from kvtui.core.stops import Conflict, Stopped, TooSoon
+from kvtui.core.watching import News, Watches, shows, waited_for
 
 if TYPE_CHECKING:
     from kvtui.api.client import KVClient
@@ -39,11 +41,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE_S = (1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
-"""Waits between looks at what does not show yet: 60 s, which is how long KV's caches live."""
-
 REQUESTS_A_CHANGE = 5
 """Value and metadata before, one write, value and metadata after."""
+
+STALE_S = 90.0
+"""How long a read may show what was there before a change of our own."""
+
+PAUSES_S = (0.25, 1.0, 2.0)
+"""Waits before a request is sent once more. Between two tries the record is looked at, not only the clock."""
+
+PAUSE_MOST_S = 5.0
+"""A Retry-After of up to this is waited out; a longer one is told."""
 
 _NOT_DONE = (Refused, Invalid, Denied, Unsupported, NotFound, RateLimited)
 """Answers by which the server says that it did nothing."""
@@ -51,6 +59,11 @@ _NOT_DONE = (Refused, Invalid, Denied, Unsupported, NotFound, RateLimited)
 _NOT_SEEN = Refused(
     "The new key was written, but could not be read back within a minute, so the old one was kept.",
     "Both are there. Look again later; then delete the one that you do not want.",
+)
+
+_STALE = Refused(
+    "What kvtui changed here a moment ago does not show yet: this would be made from what was before it.",
+    "KV takes up to a minute, or more: read it again then. Nothing was changed.",
 )
 
 
@@ -67,13 +80,6 @@ class Applied(NamedTuple):
     note: str = ""
 
 
-class News(NamedTuple):
-    """What became of a change that was unconfirmed when its step ended."""
-
-    change: AnyChange
-    confirmed: bool
-
-
 @dataclass(slots=True)
 class _Run:
     """A step while it is applied."""
@@ -83,7 +89,9 @@ class _Run:
     id: int | None
     again: bool
     resumed: bool = False
+    sent: bool = False
     done: int = 0
+    looked_made: set[int] = field(default_factory=set)
     unconfirmed: list[int] = field(default_factory=list)
     note: str = ""
 
@@ -121,7 +129,7 @@ class Writer:
         self._sleep = sleep
         self._one_writer = asyncio.Lock()
         self._steps: set[asyncio.Task[Any]] = set()
-        self._watches: dict[KeyRef, asyncio.Task[None]] = {}
+        self._watches = Watches(sleep)
 
     async def apply(
         self, step: Step, *, images: bool = True, again: bool = False, id: int | None = None
@@ -141,7 +149,7 @@ class Writer:
 
     def check(self, step: Step) -> None:
         """What can be said against a step before anything happens. Raises ReadOnly, TooSoon or Refused."""
-        self._permission.check()
+        self._permission.check(map(_account, step.changes))
         if soon := too_soon(step, self._clock()):
             raise TooSoon(step, soon)
         for change in step.pairs:
@@ -150,13 +158,17 @@ class Writer:
 
     async def find_out(self, id: int, step: Step, indexes: list[int]) -> None:
         """Look what became of changes that were sent when their process ended, and write it down."""
-        run = _Run(step, [self._aim(step, change) for change in step.changes], id, again=True)
         for index in indexes:
-            found = await run.aims[index].look()
-            if run.aims[index].is_made(found):
-                await self._note(run, index, Outcome.CONFIRMED, "Found so after an interruption.")
-            else:
-                await self._note(run, index, Outcome.UNKNOWN, "It did not show after an interruption.")
+            aim = self._aim(step, step.changes[index])
+            outcome, detail = Outcome.UNKNOWN, "It did not show after an interruption."
+            try:
+                if aim.is_made(await aim.look()):
+                    outcome, detail = Outcome.CONFIRMED, "Found so after an interruption."
+            except KVError as error:
+                detail = f"After an interruption it could not be read: {error.message}"
+            if self._journal is not None:
+                made = _made(aim) if outcome is Outcome.CONFIRMED else None
+                await asyncio.to_thread(self._journal.found, id, index, outcome, detail, made)
 
     @property
     def busy(self) -> bool:
@@ -171,10 +183,7 @@ class Writer:
     async def close(self) -> None:
         """End when what is under way has ended; what is still unconfirmed is watched no longer."""
         await self.settled()
-        watches = list(self._watches.values())
-        for watch in watches:
-            watch.cancel()
-        await asyncio.gather(*watches, return_exceptions=True)
+        await self._watches.close()
 
     async def _to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
         task = asyncio.ensure_future(work)
@@ -190,13 +199,12 @@ class Writer:
     @asynccontextmanager
     async def _permitted(self) -> AsyncIterator[None]:
         """A client that is read-only takes changes for the time of this step, if a window is open."""
-        self._permission.check()
         was, self._client.read_only = self._client.read_only, False
         try:
             yield
         except Stopped as stopped:
             if isinstance(stopped.error, MayNotWrite):
-                self._permission.deny(stopped.error.message)
+                self._permission.deny(_account(stopped.change), stopped.error.message)
             raise
         finally:
             self._client.read_only = was
@@ -210,6 +218,7 @@ class Writer:
 
     async def _apply(self, run: _Run, images: bool) -> Applied:
         async with self._one_writer, self._permitted():
+            self.check(run.step)  # it may have waited for the step before
             try:
                 # A rename must find both its keys as they were before it touches either.
                 looked_at = len(run.aims) if run.step.chained else min(1, len(run.aims))
@@ -220,7 +229,8 @@ class Writer:
                 for index in range(len(run.aims)):
                     await self._make(run, index, made[0] if index == 0 else None)
             except Stopped:
-                await self._end(run, State.STOPPED)
+                if run.sent or not run.resumed:  # else it is as interrupted as it was
+                    await self._end(run, State.STOPPED)
                 raise
             await self._end(run, State.DONE)
             for index in run.unconfirmed:
@@ -235,85 +245,100 @@ class Writer:
             await self._note(run, index, Outcome.CONFIRMED, "It was so already.")
             run.done += 1
             return
-        self._stop_watching(aim.change)
+        self._watches.forget(aim.change)
         await self._send(run, index)
         held_back = run.step.chained and index + 1 < len(run.aims)
-        shows = await _shows(aim) or (held_back and await self._waited_for(aim))
-        await self._note(run, index, Outcome.CONFIRMED if shows else Outcome.UNCONFIRMED)
+        seen = await shows(aim) or (held_back and await waited_for(aim, self._sleep))
+        await self._note(run, index, Outcome.CONFIRMED if seen else Outcome.UNCONFIRMED)
         run.done += 1
-        if not shows:
+        if not seen:
             if held_back:
                 raise run.stopped(index + 1, _NOT_SEEN)
             run.unconfirmed.append(index)
 
     async def _is_made_already(self, run: _Run, index: int) -> bool:
-        """Compare with what is stored. True where that is what is wanted, and it is enough to find it so.
+        """Compare with what is stored. True where what is wanted is there, and must not be made twice.
 
-        Raises Conflict where it is neither that nor what the person saw, Stopped where it cannot be read.
+        A record that looks as it should is written all the same: a look may be a minute old, and to write it
+        again does no harm. Raises Conflict where it is neither as wanted nor as the person saw it, Stopped
+        where it cannot be read.
         """
         aim = run.aims[index]
         try:
             found = await aim.look()
         except KVError as error:
             raise run.stopped(index, error) from error
-        # Metadata that only differs in its spelling counts as made, but not if it is what was there before.
-        untouched = found == aim.change.before and found != aim.change.after
-        if run.again and aim.is_made(found) and not untouched:
-            return True
-        if not aim.is_as_before(found):
+        looks_made = aim.is_made(found)
+        (run.looked_made.add if looks_made else run.looked_made.discard)(index)
+        if run.again and looks_made:
+            return not aim.repeatable
+        as_before = aim.is_as_before(found)
+        if await self._is_stale(run, index, found, as_before):
+            if as_before:
+                raise run.stopped(index, _STALE)
+        elif not as_before:
             raise Conflict(run.step.changes[index], found, run.changes(), run.rest(), id=run.id)
         return False
 
-    async def _send(self, run: _Run, index: int) -> None:
-        """Make the change. Where the answer is lost, what is stored tells whether it arrived.
+    async def _is_stale(self, run: _Run, index: int, found: Found, as_before: bool) -> bool:
+        """Whether a look shows what was there before the last changes that the journal knows of.
 
-        Raises Stopped.
+        If the step was made from that, it would take the last change back unseen. If it was made from what
+        the last change left, the look is only late.
+        """
+        change = run.aims[index].change
+        if self._journal is None or not isinstance(change, Change) or isinstance(found, Namespace):
+            return False
+        since = self._clock() - STALE_S
+        last = await asyncio.to_thread(self._journal.last_of, self._origin.source, change.ref, since)
+        if last is None or not last.is_late(found):
+            return False
+        return as_before or last.shows(last.after, change.before)
+
+    async def _send(self, run: _Run, index: int) -> None:
+        """Make the change. Raises Stopped.
+
+        Where an answer is lost, what is stored tells whether it arrived, before it is sent again: someone
+        else may have written in between.
         """
         await self._note(run, index, Outcome.SENT, must=True)
-        aim = run.aims[index]
-        try:
-            await aim.send()
-        except KVError as error:
-            if isinstance(error, _NOT_DONE) and error.attempts <= 1:
-                # Of a step that was interrupted an earlier request may still have arrived.
-                outcome = Outcome.UNKNOWN if run.resumed else Outcome.FAILED
-                await self._note(run, index, outcome, error.message)
-                raise run.stopped(index, error) from error
-            detail = "The answer was lost, and what is stored could not be read."
-            with suppress(KVError):
-                if aim.is_made(await aim.look()):
-                    return
-                detail = "The answer was lost. The record was read after it, and the change did not show."
-            await self._note(run, index, Outcome.UNKNOWN, detail)
-            raise run.stopped(index, error, unknown=True) from error
-
-    # -- looking on ---------------------------------------------------------------------------------
-
-    async def _waited_for(self, aim: Aim) -> bool:
-        """Look again and again, for a minute."""
-        for pause in PATIENCE_S:
-            await self._sleep(pause)
-            if await _shows(aim):
-                return True
-        return False
+        run.sent = True
+        aim, lost = run.aims[index], run.resumed
+        for pause in (*PAUSES_S, None):
+            try:
+                await aim.send()
+                return
+            except KVError as error:
+                failure = error
+            detail = failure.message
+            if not (isinstance(failure, _NOT_DONE) and failure.attempts <= 1):
+                lost = True
+                found, detail = await _look_after(aim)
+                if found is None:
+                    break
+                # Where it looked so before it was sent, to look so now tells nothing: it is sent again.
+                if aim.is_made(found.there):
+                    if index not in run.looked_made:
+                        return
+                elif not aim.is_as_before(found.there):
+                    break
+            wait = _pause(failure, pause) if aim.repeatable else None
+            if wait is None:
+                break
+            await self._sleep(wait)
+        await self._note(run, index, Outcome.UNKNOWN if lost else Outcome.FAILED, detail)
+        raise run.stopped(index, failure, unknown=lost) from failure
 
     def _watch(self, run: _Run, index: int) -> None:
-        """Go on looking at what is unconfirmed while the person goes on working."""
+        """Go on looking at what is unconfirmed."""
         aim = run.aims[index]
 
-        async def watch() -> None:
-            confirmed = await self._waited_for(aim)
+        async def ended(confirmed: bool) -> None:
             if confirmed:
                 await self._note(run, index, Outcome.CONFIRMED)
             self.heard(News(aim.change, confirmed))
 
-        if isinstance(aim.change, Change):
-            self._watches[aim.change.ref] = asyncio.ensure_future(watch())
-
-    def _stop_watching(self, change: AnyChange) -> None:
-        """What was written before is about to be replaced: it will not be seen any more."""
-        if isinstance(change, Change) and (watch := self._watches.pop(change.ref, None)) is not None:
-            watch.cancel()
+        self._watches.begin(aim, ended)
 
     # -- the journal --------------------------------------------------------------------------------
 
@@ -326,15 +351,9 @@ class Writer:
         """
         if run.id is None or self._journal is None:
             return
-        change = run.aims[index].change
-        made = change.after if isinstance(change, NamespaceChange) and change.before is None else None
+        made = _made(run.aims[index])
         try:
             await asyncio.to_thread(self._journal.note, run.id, index, outcome, detail, made)
-            if made is not None and made.id and run.step.redoes is not None:
-                # What is taken back next is the step that was made again, and the namespace has another id.
-                with suppress(JournalError):  # it may have been purged
-                    again = run.step.redoes
-                    await asyncio.to_thread(self._journal.note, again, index, outcome, detail, made)
         except JournalError as error:
             if must:
                 raise run.stopped(index, error) from error
@@ -349,10 +368,37 @@ class Writer:
             run.note = error.message
 
 
-async def _shows(aim: Aim) -> bool:
-    """Whether it is seen as it should be; what cannot be read is not seen."""
-    found: Found
-    with suppress(KVError):
-        found = await aim.look()
-        return aim.is_made(found)
-    return False
+class _Looked(NamedTuple):
+    there: Found
+
+
+async def _look_after(aim: Aim) -> tuple[_Looked | None, str]:
+    """What is there after an answer was lost; None where that cannot be read. And words about it."""
+    try:
+        there = await aim.look()
+    except KVError:
+        return None, "The answer was lost, and what is stored could not be read."
+    if aim.is_as_before(there) or aim.is_made(there):
+        return _Looked(there), "The answer was lost. It was read after that, and the change did not show."
+    return _Looked(there), "The answer was lost, and something else is stored by now."
+
+
+def _pause(error: KVError, pause: float | None) -> float | None:
+    """How long to wait before it is sent once more; None to give up."""
+    if pause is None or not error.transient:
+        return None
+    if isinstance(error, RateLimited) and error.retry_after is not None:
+        return error.retry_after if error.retry_after <= PAUSE_MOST_S else None
+    return pause
+
+
+def _made(aim: Aim) -> Namespace | None:
+    """The namespace that a server made, once its id is known."""
+    change = aim.change
+    if isinstance(change, NamespaceChange) and change.before is None and change.after and change.after.id:
+        return change.after
+    return None
+
+
+def _account(change: AnyChange) -> str:
+    return (change.ref.namespace if isinstance(change, Change) else change.namespace).account

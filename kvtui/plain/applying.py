@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from kvtui.api.errors import KeyNotFound, ReadOnly, Refused
 from kvtui.api.models import Entry
-from kvtui.core.changes import Change, KeyRef, Step
+from kvtui.core.changes import AnyChange, Change, KeyRef, Step
 from kvtui.core.history import History
 from kvtui.core.journalerrors import JournalError
 from kvtui.core.stops import Conflict, Stopped, TooSoon
 from kvtui.core.store import Store
 from kvtui.core.writing import Applied
 from kvtui.plain.commands import complain
+from kvtui.plain.steps import did_words, removed_namespace, ways_words
 from kvtui.plain.telling import record_words, ref_words
 
 JOURNAL_OFF = Refused(
@@ -47,8 +50,13 @@ async def find(store: Store, ref: KeyRef) -> Entry | None:
 
 async def apply(store: Store, step: Step, *, again: bool = False, soon: str = GIVE_LIFE) -> Applied:
     """Make the changes of a step. `soon` is the remedy where a record expires too soon to be written."""
+    return await ended(store.apply(step, again=again), soon)
+
+
+async def ended(work: Awaitable[Applied], soon: str) -> Applied:
+    """How a step ends, with what stands in its way in words for a command line."""
     try:
-        return await store.apply(step, again=again)
+        return await work
     except TooSoon as problem:
         names = ", ".join(ref_words(change.ref) for change in problem.changes)
         raise Refused(
@@ -71,9 +79,42 @@ def tell(applied: Applied, words: str) -> None:
         told.append(applied.note)
     if applied.id is None:
         told.append("No journal is kept, so this cannot be taken back.")
-    elif applied.step.undoes is None:
-        told.append(f"kvtui undo {applied.id} takes it back.")
+    elif applied.step.undoes is not None:
+        told.append(f"kvtui redo {applied.step.undoes} makes it again.")
+    elif removed_namespace(applied.step):
+        told.append("This cannot be taken back.")
+    else:
+        told.append(f"kvtui undo {applied.step.redoes or applied.id} takes it back.")
     complain(" ".join(told))
+
+
+@contextmanager
+def telling_changes(step: Step) -> Iterator[Callable[[Applied], Applied]]:
+    """Say, a line a change, what a step has done; also where it stops before its end."""
+
+    def tell_each(changes: tuple[AnyChange, ...]) -> None:
+        for change in changes:
+            complain(f"{did_words(change, back=step.undoes is not None)}.")
+
+    def done(applied: Applied) -> Applied:
+        tell_each(applied.step.changes)
+        return applied
+
+    try:
+        yield done
+    except Stopped as stopped:
+        tell_each(stopped.done)
+        raise
+
+
+def must_be_meant(step: Step, flags: argparse.Namespace) -> None:
+    """Raises Refused where a step removes a namespace and --yes does not say that this is meant."""
+    if (title := removed_namespace(step)) and not flags.yes:
+        if step.undoes is not None:
+            words = f"To take the making of the namespace {title} back is to remove it: that needs --yes."
+        else:
+            words = f"This removes the namespace {title} and every key in it for good: that needs --yes."
+        raise Refused(words, "Nothing was changed.")
 
 
 def stopped_words(stopped: Stopped) -> str:
@@ -114,6 +155,5 @@ async def look_back(store: Store) -> None:
         return
     with suppress(JournalError):  # whoever needed the journal has heard of its trouble already
         await asyncio.to_thread(store.history.journal.retire)
-        if count := len(await store.history.interrupted()):
-            steps = "A step was" if count == 1 else f"{count:,} steps were"
-            complain(f"{steps} interrupted half-way: see `kvtui journal list`.")
+        for record in await store.history.interrupted():
+            complain(f"Step {record.id} was interrupted half-way: {ways_words(record)}")

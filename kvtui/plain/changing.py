@@ -10,21 +10,19 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from kvtui.api.errors import KeyNotFound, Refused
-from kvtui.api.limits import MIN_TTL, VALUE_BYTES, metadata_problem
+from kvtui.api.limits import MIN_TTL, REQUESTS, VALUE_BYTES, WINDOW_S, metadata_problem
 from kvtui.api.models import Entry
 from kvtui.core import plans
-from kvtui.core.changes import KeyRef
+from kvtui.core.changes import KeyRef, home_of
 from kvtui.core.layouts import json_problem
 from kvtui.core.moments import WhenError, check_when, read_when
 from kvtui.core.store import Store
+from kvtui.core.writing import REQUESTS_A_CHANGE
 from kvtui.plain.applying import GIVE_LIFE, apply, find, may_change, tell
 from kvtui.plain.commands import Occupied, complain
-from kvtui.plain.telling import is_put, put_words, record_words, ref_words, size_words
+from kvtui.plain.telling import exact_size, put_words, record_words, ref_words
 
 NOTHING_SENT = "Nothing was sent and nothing was changed."
-
-MANY = 10
-"""More keys than this are deleted only with --yes."""
 
 
 def given_value(flags: argparse.Namespace) -> bytes | None:
@@ -74,7 +72,7 @@ async def put(store: Store, flags: argparse.Namespace, value: bytes | None) -> N
         was.metadata if flags.metadata is None else _metadata(flags.metadata),
         was.expiration if flags.expires is None else _expiration(flags.expires, was.expiration),
     )
-    if is_put(before, after):
+    if before == after:
         complain(f"{ref_words(ref)}: nothing to change; all of it is so already.")
         return
     step = plans.create(ref, after) if before is None else plans.edit(ref, before, after)
@@ -114,8 +112,16 @@ async def rm(store: Store, flags: argparse.Namespace) -> None:
     """Delete keys, all of them or, where one is missing, none."""
     may_change(store)
     keys = list(dict.fromkeys(flags.keys))
-    if len(keys) > MANY and not flags.yes:
-        raise Refused(f"These are {len(keys):,} keys: more than {MANY} need --yes.", NOTHING_SENT)
+    if len(keys) > plans.AT_ONCE_MOST:
+        raise Refused(
+            f"These are {len(keys):,} keys: at most {plans.AT_ONCE_MOST} are deleted at once. Each takes "
+            f"{REQUESTS_A_CHANGE} requests, of the {REQUESTS:,} in {WINDOW_S / 60:.0f} minutes that all of a "
+            "user's tools share.",
+            NOTHING_SENT,
+        )
+    if len(keys) >= plans.COUNT_FROM and not flags.yes:
+        least = plans.COUNT_FROM - 1
+        raise Refused(f"These are {len(keys):,} keys: more than {least} need --yes.", NOTHING_SENT)
     namespace = await store.find_namespace(flags.namespace)
     there = await store.read_many([KeyRef(namespace, key) for key in keys])
     found = {ref.key for ref, _ in there}
@@ -128,7 +134,7 @@ async def rm(store: Store, flags: argparse.Namespace) -> None:
     if len(there) == 1:
         tell(applied, f"{ref_words(there[0][0])}: deleted ({record_words(there[0][1])}).")
     else:
-        size = size_words(sum(len(entry.value) for _, entry in there))
+        size = exact_size(sum(len(entry.value) for _, entry in there))
         tell(applied, f"{namespace.title}: {len(there):,} keys deleted ({size}).")
 
 
@@ -138,7 +144,7 @@ async def mv(store: Store, flags: argparse.Namespace) -> None:
     source = KeyRef(await store.find_namespace(flags.namespace), flags.key)
     home = source.namespace if flags.to is None else await store.find_namespace(flags.to)
     target = KeyRef(home, flags.new)
-    if target == source:
+    if target.address == source.address:
         raise Refused(f"{ref_words(source)}: the new name is the old one.", NOTHING_SENT)
     entry, existing = await find(store, source), await find(store, target)
     if entry is None:
@@ -149,6 +155,6 @@ async def mv(store: Store, flags: argparse.Namespace) -> None:
             "Nothing was changed; --overwrite puts the other in its place.",
         )
     applied = await apply(store, plans.rename(source, entry, target, existing), soon=GIVE_LIFE)
-    name = target.key if home == source.namespace else ref_words(target)
+    name = target.key if home_of(home) == home_of(source.namespace) else ref_words(target)
     over = f" It replaced what was there: {record_words(existing)}." if existing is not None else ""
     tell(applied, f"{ref_words(source)}: is now {name}, with its metadata and expiration.{over}")

@@ -53,7 +53,8 @@ def run(flags: argparse.Namespace, open_store: Callable[[], Awaitable[Store]]) -
 
 
 def _changes(flags: argparse.Namespace) -> bool:
-    return flags.command in ("put", "rm", "mv", "undo") or getattr(flags, "action", "") == "restore"
+    changing = ("put", "rm", "mv", "undo", "redo", "restore", "finish", "leave")
+    return flags.command in changing or getattr(flags, "action", "") in changing
 
 
 def _command(flags: argparse.Namespace) -> Command:
@@ -73,10 +74,15 @@ def _command(flags: argparse.Namespace) -> Command:
             from kvtui.plain import journaling
 
             return journaling.list_here
+        case "journal" if flags.action in ("finish", "leave"):
+            from kvtui.plain import interrupted
+
+            return interrupted.finish if flags.action == "finish" else interrupted.leave
         case _:
             from kvtui.plain import takingback
 
-            return takingback.undo if flags.command == "undo" else takingback.restore
+            by_name = {"undo": takingback.undo, "redo": takingback.redo}
+            return by_name.get(flags.command, takingback.restore)
 
 
 def exit_code_of(work: Callable[[], None]) -> int:

@@ -1,10 +1,9 @@
-"""The plain commands that read and clear the journal. All but `list` of one source need no source at all."""
+"""The plain commands that read and clear the journal. All but `list` of one source need no source."""
 
 from __future__ import annotations
 
 import argparse
 import math
-import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -21,7 +20,9 @@ from kvtui.core.saving import save_file
 from kvtui.core.store import Store
 from kvtui.core.wording import when_words
 from kvtui.plain.applying import JOURNAL_OFF, history_of
+from kvtui.plain.asking import agreed
 from kvtui.plain.commands import Occupied, complain, exit_code_of, plain_json, print_line
+from kvtui.plain.steps import ways_words
 from kvtui.plain.telling import json_text, noted_words, raw_metadata, record_json, record_words, where_words
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ DAY_S = 86_400
 
 def needs_source(flags: argparse.Namespace) -> bool:
     """Whether this journal command is about one source, which then must be named."""
-    return flags.action == "restore" or (flags.action == "list" and not flags.all)
+    return flags.action in ("restore", "finish", "leave") or (flags.action == "list" and not flags.all)
 
 
 def run(flags: argparse.Namespace, journal: Journal | None) -> int:
@@ -82,14 +83,13 @@ def _list(journal: Journal, flags: argparse.Namespace, source: str | None) -> No
         if flags.json:
             print_line(plain_json(record_json(record)))
             continue
-        back = f"kvtui undo {record.id} takes it back." if record.undoable else record.why_not
         told = [
             f"{record.id:>4}",
             when_words(record.begun),
             *([record.origin.label] if source is None else []),
             what_words(record),
             where_words(record),
-            f"{state_words(record)}. {back}",
+            f"{state_words(record)}. {ways_words(record)}",
         ]
         print_line("  ".join(map(safe_str, told)))
     if not some:
@@ -124,9 +124,7 @@ def _shown(record: Record) -> Iterator[str]:
         yield f"  before: {record_words(noted.before)}"
         yield f"  after: {record_words(noted.after)}"
         yield f"  outcome: {noted.outcome}" + (f". {noted.detail}" if noted.detail else "")
-    yield (
-        f"undo: kvtui undo {record.id} takes it back." if record.undoable else f"undo: no. {record.why_not}"
-    )
+    yield f"undo: {'' if record.undoable else 'no. '}{ways_words(record)}"
 
 
 def export(journal: Journal, flags: argparse.Namespace) -> None:
@@ -173,16 +171,9 @@ def purge(journal: Journal, flags: argparse.Namespace) -> None:
     if days is not None and not (math.isfinite(days) and days >= 0):
         raise Refused("--older-than takes a number of days.", NOTHING)
     what = "every step that has ended" if days is None else f"what is older than {days:g} days"
-    if not flags.yes and not _agreed(f"Remove {what}, of {amount(journal.size())} in the journal? "):
+    question = f"Remove {what}, of {amount(journal.size())} in the journal? It can then not be taken back."
+    if not flags.yes and not agreed(question):
         raise Refused(f"This removes {what} from the journal, which needs --yes.", NOTHING)
     removed = journal.purge(before=None if days is None else time.time() - days * DAY_S)
     steps = "1 step was" if removed == 1 else f"{removed:,} steps were"
     complain(f"{steps} removed from the journal. What is under way stays.")
-
-
-def _agreed(question: str) -> bool:
-    """Whether a person at a terminal says `y`."""
-    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    print(f"{question}It can then not be taken back. [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() == "y"

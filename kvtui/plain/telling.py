@@ -12,13 +12,13 @@ from typing import Any
 from msgspec import Raw
 
 from kvtui.api.models import Entry, Namespace
-from kvtui.core.changes import KeyRef, same
+from kvtui.core.changes import KeyRef
 from kvtui.core.journalrecords import Brief, Noted, Record
 from kvtui.core.layouts import MINIFIED, lay_out
 from kvtui.core.wording import when_words
 
 
-def size_words(count: int) -> str:
+def exact_size(count: int) -> str:
     """A size: `1,204 B`. Always exact, so that a script or an ear can compare two."""
     return f"{count:,} B"
 
@@ -34,7 +34,7 @@ def record_words(side: Entry | Brief | Namespace | None) -> str:
         return "nothing"
     if isinstance(side, Namespace):
         return f"namespace {side.title}"
-    size = size_words(len(side.value) if isinstance(side, Entry) else side.size)
+    size = exact_size(len(side.value) if isinstance(side, Entry) else side.size)
     expires = "never expires" if side.expiration is None else f"expires {when_words(side.expiration)}"
     if isinstance(side, Brief):
         if not side.sha256:
@@ -46,13 +46,13 @@ def record_words(side: Entry | Brief | Namespace | None) -> str:
 
 def put_words(before: Entry | None, after: Entry) -> str:
     """What happens to each part of a record: kept, changed, removed or new."""
-    size = size_words(len(after.value))
+    size = exact_size(len(after.value))
     if before is None:
         value = f"value new ({size})"
     elif before.value == after.value:
         value = f"value kept ({size})"
     else:
-        value = f"value changed ({size_words(len(before.value))} -> {size})"
+        value = f"value changed ({exact_size(len(before.value))} -> {size})"
     old = before or Entry(b"")
     metadata = _part_words("metadata", old.metadata, after.metadata, "no metadata")
     expires = _part_words("expires", old.expiration, after.expiration, "never expires")
@@ -70,11 +70,6 @@ def _part_words(name: str, before: object, after: object, none: str) -> str:
     if before is None:
         return f"{name} new"
     return f"{name} removed" if after is None else f"{name} changed"
-
-
-def is_put(before: Entry | None, after: Entry) -> bool:
-    """Whether storing `after` would change nothing."""
-    return before is not None and same(before, after)
 
 
 # Steps

@@ -55,7 +55,7 @@ class KvtuiApp(TypeAheadApp):
         return super().get_default_screen()
 
     def _browser(self, way: Way) -> Browser:
-        return Browser(way, self._start, self._carry)
+        return Browser(way, self._start, self._carry, self._environ)
 
     def on_mount(self) -> None:
         self._listen_for_signals()

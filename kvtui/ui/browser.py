@@ -5,7 +5,7 @@ Panes read, and send their intents up here; this screen decides where they lead.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -67,13 +67,15 @@ class Browser(Hands):
     at: reactive[str] = reactive("tree")
     zoomed: reactive[bool] = reactive(False)
 
-    def __init__(self, way: Way, start: Start, carry: Carry) -> None:
+    def __init__(self, way: Way, start: Start, carry: Carry, environ: Mapping[str, str]) -> None:
         super().__init__()
+        self._environ = environ
         self._way = way
         self._start = start
         self._copier = Copier(carry)
         self._store: Store | None = None
         self._aim: str | None = None
+        self._beside: tuple[str | None] | None = None
         self._greeted = False
 
     def compose(self) -> ComposeResult:
@@ -82,7 +84,7 @@ class Browser(Hands):
             yield NamespacesPane()
             with Container(id="right"):
                 yield KeysPane(self._listing)
-                yield EntryPane(self._read)
+                yield EntryPane(self._read, environ=self._environ, keep=self.desk.keep)
         yield FootLine()
         yield Static(TOO_SMALL, id="too-small")
 
@@ -94,17 +96,17 @@ class Browser(Hands):
 
     async def on_unmount(self) -> None:
         if self._store:
-            await self.drafts_stored()
+            await self.desk.settled()
             await self._store.close()
 
     def leave(self) -> None:
         """Quit: at once where nothing is at stake."""
         if self._store is None or not (self.draft_here() or len(self.drafts) or self._store.busy):
             self.app.exit()
-        else:
+        elif not any(worker.group == "leave" and not worker.is_finished for worker in self.workers):
             from kvtui.ui.flows import leaving
 
-            self.run_worker(leaving.leave(self), group="leave", exclusive=False)
+            self.run_worker(leaving.leave(self), group="leave")
 
     @property
     def store(self) -> Store:
@@ -132,6 +134,8 @@ class Browser(Hands):
         tree.say("Connecting...")
         try:
             self._store = self.query_one(TopLine).store = self._store or await self._way.open()
+            self.desk.store = self._store
+            self._store.permission.ask_again()
             self.store.listen(self.heard)
             tree.fill(await self.store.branches())
             self.say("")
@@ -159,7 +163,7 @@ class Browser(Hands):
         if self.place is None and not place.prefix:
             place = place._replace(prefix=self._start.prefix)
         self.place = place
-        self.key = self._aim = None
+        self.key = self._aim = self._beside = None
         self.query_one(NamespacesPane).point_at(place)
         self.query_one(KeysPane).show(*place)
         self.action_focus_pane("keys")
@@ -181,10 +185,20 @@ class Browser(Hands):
         if not self.is_here(ref.namespace):
             self.open(Place(ref.namespace))
             self._aim = ref.key
-        self.keys_pane.go_to(ref.key)
+        elif not self.keys_pane.go_to(ref.key):
+            self._beside = (self.keys_pane.name_at_cursor,)
         if self.key == ref.key:
             self.watch_key(ref.key)
         self.key = ref.key
+
+    def key_at_hand(self) -> str | None:
+        """The key under the cursor, unless another one is shown that is not in the list."""
+        name = self.keys_pane.name_at_cursor
+        return self.key if self._beside == (name,) else name or self.key
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        return self._environ
 
     def namespace_moved(self, before: Namespace, after: Namespace | None) -> None:
         if after is None:
@@ -213,13 +227,19 @@ class Browser(Hands):
 
     @on(KeysPane.Rested)
     def _key_rested(self, event: KeysPane.Rested) -> None:
-        if not self._is_current(event.listing):
+        """The entry follows the cursor, unless the person types in it, or it was gone to by itself."""
+        if not self._is_current(event.listing) or self.entry_pane.has_keyboard:
             return
-        aim, self._aim = self._aim, None
-        if aim is None or event.name == aim:
+        if self._aim is not None:  # the place was opened for this key's sake
+            if event.name is None:
+                return
+            aim, self._aim = self._aim, None
+            if event.name != aim and not self.keys_pane.go_to(aim):
+                self._beside = (event.name,)  # it is not loaded, and shown all the same
+            return
+        if self._beside != (event.name,):
+            self._beside = None
             self.key = event.name
-        else:  # the place was opened for this key's sake; one that is not loaded is shown all the same
-            self.keys_pane.go_to(aim)
 
     @on(KeysPane.Refreshed)
     def _keys_refreshed(self) -> None:
@@ -229,6 +249,7 @@ class Browser(Hands):
     @on(KeysPane.Opened)
     def _key_opened(self, event: KeysPane.Opened) -> None:
         if self._is_current(event.listing):
+            self._beside = None
             self.key = event.name
             self.action_focus_pane("entry")
 
@@ -293,7 +314,7 @@ class Browser(Hands):
     def action_copy(self) -> None:
         """Copy the value of the key under the cursor, also before the cursor has rested."""
         if self.at != "entry":
-            self.key = self.query_one(KeysPane).name_at_cursor
+            self.key = self.key_at_hand()
         if self.key is None:
             self.say("Choose a key first: y copies its value.")
         else:
@@ -325,10 +346,6 @@ class Browser(Hands):
 
     # Drafts
 
-    @on(EntryPane.Edited)
-    def _edited(self) -> None:
-        self.keep_draft()
-
     @on(EntryPane.EditorLeft)
     def _editor_left(self) -> None:
         """Out of the editor: what was typed stays as a draft."""
@@ -354,7 +371,8 @@ class Browser(Hands):
     def say(self, words: str, tone: str = "") -> None:
         """Show a sentence on the bottom line."""
         style = "bold $text-error" if tone == "error" else "bold $text-success"
-        self.query_one(FootLine).message = safe_content(words, style)
+        for foot in self.query(FootLine):
+            foot.message = safe_content(words, style)
 
     def permission_changed(self) -> None:
         self.query_one(TopLine).note_time()
@@ -362,7 +380,8 @@ class Browser(Hands):
 
     def doing(self, words: str) -> None:
         """Show what is under way, on the top line."""
-        self.query_one(TopLine).doing = words
+        for top in self.query(TopLine):  # gone, where a flow ends because the program does
+            top.doing = words
 
     def _show_hints(self) -> None:
         self.query_one(FootLine).hints = footer_hints(self.active_bindings.values(), self, self._is_refused)
@@ -378,7 +397,7 @@ class Browser(Hands):
             "entry": [Group("Entry", declared(EntryPane))],
         }
         first = places.pop(self.at)
-        refusal = self.store.permission.refusal if self.connected else ""
+        refusal = self.why_not("edit") if self.connected else ""
         return [
             *first,
             Group(f"Change · {refusal}" if refusal else "Change", declared(Hands)),

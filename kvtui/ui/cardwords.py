@@ -57,9 +57,7 @@ def subject(ref: KeyRef) -> Content:
 
 def draft_card(draft: Draft, wanted: Entry, layout: int, *, undo: bool) -> Card:
     """What saving a draft would change. In a thread where the values are big."""
-    layouts = tuple(one.name for one in draft.layouts) if len(draft.data) <= LAYOUTS_UP_TO else ()
-    if layouts and draft.editable.layout is not None:
-        layouts = (f"{layouts[0]}, as it was", *layouts[1:])
+    layouts = tuple(name for name, _layout in draft.layouts) if len(draft.data) <= LAYOUTS_UP_TO else ()
     untouched = draft.data == draft.editable.data
     warnings = []
     if not untouched and (problem := draft.invalid_json):
@@ -149,7 +147,7 @@ def back_words(back: Back) -> Content:
     for ref in back.expired[:3]:
         lines.append(
             Content.assemble(
-                ("! ", "bold"), safe_content(ref.key), " has expired since, and is not put back."
+                ("! ", "bold"), safe_content(ref.key), " has expired since: what is there now stays."
             )
         )
     lines.append(Content.styled(price(len(back.step.changes)), "dim"))
@@ -186,6 +184,8 @@ def _change_words(change: AnyChange) -> Content:
 
 def done_words(step: Step) -> str:
     """What has been done, for the bottom line."""
+    if not step.changes:
+        return "Nothing was put back: it has expired meanwhile."
     if step.undoes is not None:
         return f"Taken back: {step.verb} {_of(step.changes[-1])}. Z makes it again."
     if step.redoes is not None:

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from textual.app import App, SuspendNotSupported
 
@@ -26,23 +26,38 @@ def editor_command(env: Mapping[str, str]) -> list[str]:
     # vi is often vim by another name; where it is not, it does not know these options.
     program = os.path.realpath(shutil.which(command[0], path=env.get("PATH")) or command[0])
     if "vim" in os.path.basename(program):
-        command += ["-n", "-i", "NONE", "--cmd", "set noundofile nobackup nowritebackup"]
+        command += [
+            "-n",
+            "-i",
+            "NONE",
+            "--cmd",
+            "set noundofile nobackup nowritebackup",
+            "-c",
+            "set nofixeol",
+        ]
     return command
 
 
-async def edit_outside(app: App[Any], data: bytes, suffix: str, env: Mapping[str, str]) -> bytes | None:
-    """What the person made of the bytes; None where the editor was left with an error, as `:cq` does.
+class Edited(NamedTuple):
+    """What became of the bytes, and whether the editor ended as it should (`:cq` or a hang-up do not)."""
 
-    Raises Refused where no editor can be had, or its file cannot be read again.
+    data: bytes
+    ended_well: bool
+
+
+async def edit_outside(app: App[Any], data: bytes, suffix: str, env: Mapping[str, str]) -> Edited:
+    """Have the person edit the bytes.
+
+    From the editor's end on nothing is waited for: what it wrote comes back also when the program is being
+    ended. Raises Refused where no editor can be had, or its file cannot be read again.
     """
     path: Path | None = None
     command = ["$EDITOR"]
     try:
         command = editor_command(env)
         path = await asyncio.to_thread(_lay_down, data, suffix, env)
-        if run_in_terminal(app, [*command, str(path)], env) != 0:
-            return None
-        return await asyncio.to_thread(path.read_bytes)
+        code = run_in_terminal(app, [*command, str(path)], env)
+        return Edited(_without_added_newline(path.read_bytes(), data), code == 0)
     except SuspendNotSupported as error:
         raise Refused("This terminal cannot be handed to an editor.", "Nothing was changed.") from error
     except (OSError, ValueError) as error:
@@ -52,7 +67,14 @@ async def edit_outside(app: App[Any], data: bytes, suffix: str, env: Mapping[str
         ) from error
     finally:
         if path is not None:
-            await asyncio.to_thread(shutil.rmtree, path.parent, ignore_errors=True)
+            shutil.rmtree(path.parent, ignore_errors=True)
+
+
+def _without_added_newline(edited: bytes, before: bytes) -> bytes:
+    """Most editors end a file with a newline, asked or not: where there was none, one is taken off again."""
+    if edited.endswith(b"\n") and not before.endswith(b"\n"):
+        return edited[:-2] if edited.endswith(b"\r\n") else edited[:-1]
+    return edited
 
 
 def _lay_down(data: bytes, suffix: str, env: Mapping[str, str]) -> Path:

@@ -6,29 +6,36 @@ and says. Flows and their dialogs are loaded when they are first wanted.
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
+from textual.worker import WorkerCancelled, WorkerFailed
 
 from kvtui.api.errors import KeyNotFound, KVError, Refused
 from kvtui.api.models import Entry, Namespace
 from kvtui.core.changes import AnyChange, Change, KeyRef, NamespaceChange, home_of
-from kvtui.core.drafts import Drafts
 from kvtui.core.values import SMALL
+from kvtui.core.wording import countdown
 from kvtui.ui.bindings import quiet, verb
+from kvtui.ui.draftdesk import DraftDesk
 from kvtui.ui.panes.entry import EntryPane
 from kvtui.ui.panes.entryedit import What
 from kvtui.ui.panes.keys import KeysPane
 from kvtui.ui.panes.namespaces import NamespacesPane
+from kvtui.ui.typeahead import TypeAheadApp
 
 if TYPE_CHECKING:
+    from textual.reactive import reactive
+
     from kvtui.core.draft import Draft
+    from kvtui.core.drafts import Drafts
     from kvtui.core.history import History
     from kvtui.core.store import Store
-    from kvtui.core.writing import News
+    from kvtui.core.watching import News
+    from kvtui.ui.panes.places import Place
 
 ELSEWHERE_S = 60.0
 """How long other places may go on serving what was there before a change, as far as Cloudflare says."""
@@ -40,6 +47,9 @@ WRITING = frozenset(
     }
 )
 """Actions that need permission to write. Where it is missing they stay in sight, and say why."""
+
+JOURNALLED = frozenset({"undo", "redo", "operations"})
+JOURNAL_OFF = "The journal is off: nothing is listed, and nothing can be taken back."
 
 
 class Hands(Screen[None]):
@@ -65,17 +75,28 @@ class Hands(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.drafts = Drafts()
-        self._disk_work: set[asyncio.Task[None]] = set()
-        self._one_at_a_time = asyncio.Lock()
+        self.desk = DraftDesk(self.show_drafts, lambda words: self.say(words, "error"))
 
     # What the other half knows
 
-    at: Any
-    key: Any
-    place: Any
+    if TYPE_CHECKING:
+        at: reactive[str]
+        key: reactive[str | None]
+        place: reactive[Place | None]
 
-    connected: Any
+    @property
+    def connected(self) -> bool:
+        """Whether the source is open."""
+        raise NotImplementedError
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment that editors and pagers get; what is secret in it is taken out on the way."""
+        raise NotImplementedError
+
+    def key_at_hand(self) -> str | None:
+        """The key that the verbs are about where the list has the focus."""
+        raise NotImplementedError
 
     @property
     def store(self) -> Store:
@@ -126,31 +147,57 @@ class Hands(Screen[None]):
         """Whether this is the key whose entry is shown."""
         return self.ref is not None and self.ref.address == ref.address
 
+    @property
+    def drafts(self) -> Drafts:
+        """What was edited and is not saved."""
+        return self.desk.drafts
+
     # Flows
 
-    def start(self, flow: Coroutine[Any, Any, None]) -> None:
-        """Run a flow. One at a time: two would stack their questions."""
-        if any(worker.group == "change" and worker.is_running for worker in self.workers):
+    def start(self, flow: Coroutine[Any, Any, object]) -> None:
+        """Run a flow. One at a time: two would stack their questions.
+
+        What is typed behind the verb waits for the question or the editor that it leads to.
+        """
+        if any(worker.group == "change" and not worker.is_finished for worker in self.workers):
             flow.close()
             self.say("The change before is still under way.")
         else:
+            self._hold_keys(True)
             self.run_worker(self._run(flow), group="change")
 
-    async def _run(self, flow: Coroutine[Any, Any, None]) -> None:
+    def _hold_keys(self, held: bool) -> None:
+        if isinstance(self.app, TypeAheadApp):
+            self.app.hold_keys() if held else self.app.release_keys()
+
+    def on_screen_suspend(self) -> None:
+        """A question has come up: the keys are for it."""
+        self._hold_keys(False)
+
+    async def flow_ended(self) -> None:
+        """Wait until the flow that runs has said its last, and been answered where it asks."""
+        for worker in [one for one in self.workers if one.group == "change" and not one.is_finished]:
+            with suppress(WorkerFailed, WorkerCancelled):
+                await worker.wait()
+
+    async def _run(self, flow: Coroutine[Any, Any, object]) -> None:
         try:
             await flow
         except KVError as error:
             self.say(str(error), "error")
+        finally:
+            self._hold_keys(False)
 
     def open_writing(self, seconds: float, reason: str) -> None:
         """`:rw 10m REASON`: allow changes in a read-only session for a while."""
         permission = self.store.permission
+        permission.ask_again()
         if not permission.read_only:
-            self.say(permission.refusal or "This session may write already.")
+            self.say("Changes are allowed already, as far as the token goes.")
             return
         permission.open(seconds, reason)
-        left = permission.open_for or 0
-        self.say(f"Changes are allowed for {left / 60:.0f} minutes. :ro ends it. The journal notes: {reason}")
+        left = countdown(permission.open_for or 0)
+        self.say(f"Changes are allowed for {left}. :ro ends it. The journal notes: {reason}")
         self.permission_changed()
 
     def close_writing(self) -> None:
@@ -169,7 +216,10 @@ class Hands(Screen[None]):
         """Why a verb cannot be used now; empty where it can."""
         if not self.connected:
             return "Nothing is open yet."
-        return self.store.permission.refusal if action in WRITING else ""
+        if action in JOURNALLED and self.store.history is None:
+            return JOURNAL_OFF
+        account = self.place.namespace.account if self.place else ""
+        return self.store.permission.refusal_in(account) if action in WRITING else ""
 
     def refuses(self, action: str) -> bool:
         """Whether a verb cannot be used now; the person is told why."""
@@ -182,7 +232,7 @@ class Hands(Screen[None]):
         if self.refuses(action):
             return None
         if self.at != "entry":
-            self.key = self.keys_pane.name_at_cursor or self.key
+            self.key = self.key_at_hand()
         if self.ref is None:
             self.say("Choose a key first.")
         return self.ref
@@ -206,7 +256,7 @@ class Hands(Screen[None]):
     def history(self) -> History:
         """The journal of this source. Raises Refused where it is off."""
         if self.store.history is None:
-            raise Refused("The journal is off: nothing is listed, nothing can be taken back.", "")
+            raise Refused(JOURNAL_OFF, "Start without --no-journal.")
         return self.store.history
 
     @property
@@ -229,11 +279,24 @@ class Hands(Screen[None]):
         for home in dict.fromkeys(home_of(change.ref.namespace) for change in pairs):
             self._show_pairs([change for change in pairs if home_of(change.ref.namespace) == home])
         for change in pairs:
-            if self.shows(change.ref) and self.drafts.get(change.ref) is None:
-                if change.after is not None:
-                    self.entry_pane.put(change.after, time.time() + ELSEWHERE_S)
-                else:
-                    self.entry_pane.action_refresh_entry()
+            if self.shows(change.ref):
+                self._show_entry(change)
+
+    def _show_entry(self, change: Change) -> None:
+        """What is shown is another record by now. An editor stays as it is while anything was typed in it."""
+        what, draft = self.entry_pane.editing, self.draft_here()
+        if draft is not None and draft.touched:
+            return
+        if change.after is None:
+            if what is None:
+                self.entry_pane.action_refresh_entry()
+            return
+        self.entry_pane.put(change.after, time.time() + ELSEWHERE_S)
+        if what is not None:
+            from kvtui.core.draft import Draft
+
+            had_keyboard = self.entry_pane.has_keyboard
+            self.entry_pane.edit(Draft.begin(change.ref, change.after), what, focus=had_keyboard)
 
     def _show_pairs(self, changes: Sequence[Change]) -> None:
         """Changes to keys of one namespace: in the list if that is open, and in the tree."""
@@ -269,37 +332,14 @@ class Hands(Screen[None]):
     # Drafts
 
     def keep_draft(self) -> Draft | None:
-        """Take what stands in the editor into the drafts, and onto the disk; None while nothing is edited."""
-        draft = self.entry_pane.edited()
-        if draft is None:
-            return None
-        if not draft.touched:
-            self.unpin(draft.ref)
-        elif draft != self.drafts.get(draft.ref):
-            self.pin(draft)
+        """Take what stands in the editor into the drafts; None while nothing is edited."""
+        if (draft := self.entry_pane.edited()) is not None:
+            self.desk.keep(draft)
         return draft
 
     def draft_here(self) -> Draft | None:
         """The draft of the current key."""
         return self.keep_draft() or (self.drafts.get(self.ref) if self.ref else None)
-
-    def pin(self, draft: Draft) -> None:
-        """Keep a draft until it is saved or dropped."""
-        self.drafts.put(draft)
-        self.show_drafts()
-        if (history := self.store.history) is not None:
-            self._beside(history.save_draft(draft.to_save(self.store.source, time.time())))
-
-    def unpin(self, ref: KeyRef) -> None:
-        """A draft has become a record, or was given up."""
-        if self.drafts.drop(ref):
-            self.show_drafts()
-            if (history := self.store.history) is not None:
-                self._beside(history.drop_draft(ref))
-
-    async def drafts_stored(self) -> None:
-        """Wait until all that was kept is on the disk."""
-        await asyncio.gather(*self._disk_work, return_exceptions=True)
 
     def refuse_a_draft(self, ref: KeyRef) -> None:
         """Raises Refused where a key has a draft: what is done to the key would pass over it."""
@@ -309,25 +349,8 @@ class Hands(Screen[None]):
 
     def show_drafts(self) -> None:
         """Mark the keys that have a draft."""
-        if self.place is not None:
+        if self.place is not None and self.is_mounted:
             self.keys_pane.show_drafts(self.drafts.names(self.place.namespace))
-
-    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
-        """Disk work that nobody waits for, in its order. A draft that cannot be kept there is kept in memory.
-
-        It is no worker of Textual's: those are cancelled at the end, and this is just what must not be.
-        """
-
-        async def run() -> None:
-            try:
-                async with self._one_at_a_time:
-                    await work
-            except KVError as error:
-                self.say(f"{error.message} Drafts are kept in memory only.", "error")
-
-        task = asyncio.ensure_future(run())
-        self._disk_work.add(task)
-        task.add_done_callback(self._disk_work.discard)
 
     # Editing
 
@@ -363,6 +386,7 @@ class Hands(Screen[None]):
             self.say(problem, "error")
         else:
             self.action_focus_pane("entry")
+        self._hold_keys(False)
 
     def action_edit_outside(self) -> None:
         """Edit the value, or on its tab the metadata, in $EDITOR."""

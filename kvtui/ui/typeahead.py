@@ -22,6 +22,10 @@ PATIENCE_S = 0.5
 """A mark can get lost with the widget that held it; keys wait no longer for one."""
 
 
+HOLD_S = 3.0
+"""The longest that keys wait for a question or an editor that is on its way; esc ends the waiting."""
+
+
 class Followed(Message):
     """A mark that takes the way of a key, from the focus up to the App, behind all that was posted before."""
 
@@ -38,18 +42,39 @@ class TypeAheadApp(App[None]):
         super().__init__()
         self._typed: deque[events.Key | events.Paste] = deque()
         self._under_way = False
+        self._held = 0
+        self._holds = 0
         self._key_number = 0
 
     async def on_event(self, event: events.Event) -> None:
         if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)
             return
+        if self._held and isinstance(event, events.Key) and event.key == "escape":
+            self._typed.clear()
+            self.release_keys()
         self._typed.append(event)
         if not self._under_way:
             await self._next_key()
 
+    def hold_keys(self) -> None:
+        """Keep the keys that are typed from now on, for what the last one leads to and is not there yet."""
+        self._holds += 1
+        self._held = self._holds
+        self.set_timer(HOLD_S, partial(self._release, self._held))
+
+    def release_keys(self) -> None:
+        """It is there: hand out what was typed."""
+        self._release(self._held)
+
+    def _release(self, hold: int) -> None:
+        if hold and hold == self._held:
+            self._held = 0
+            if not self._under_way:
+                self.call_later(self._next_key)
+
     async def _next_key(self) -> None:
-        self._under_way = bool(self._typed)
+        self._under_way = bool(self._typed) and not self._held
         if self._under_way:
             self._key_number += 1
             self.set_timer(PATIENCE_S, partial(self._next_key_after, self._key_number))

@@ -17,7 +17,8 @@ from kvtui.core import plans
 from kvtui.core.changes import Step
 from kvtui.core.journal import Journal, JournalFull, JournalUnusable, Outcome, State
 from kvtui.core.stops import Conflict, Stopped, TooSoon
-from kvtui.core.writing import REQUESTS_A_CHANGE, News
+from kvtui.core.watching import News
+from kvtui.core.writing import REQUESTS_A_CHANGE
 from tests.core.kv import (
     AFTER,
     BEFORE,
@@ -139,8 +140,8 @@ async def test_a_fault_at_any_call_loses_nothing(
                     if noted.ref and noted.outcome is Outcome.CONFIRMED:
                         assert stored.get(noted.ref.key) == landed.get(noted.ref.key)
             if stored != before:
-                if kv.store.permission.refusal:
-                    kv.store.permission.deny("")
+                if kv.store.permission.refusal_in(kv.namespace.account):
+                    kv.store.permission.ask_again()
                 await kv.store.undo()
                 assert await kv.stored() == before, f"undo after a fault at call {at}"
 
@@ -151,7 +152,7 @@ async def test_a_token_that_may_not_write_is_found_out_and_said(tmp_path: Path) 
         kv.wire.strike(MAY_NOT, 2)
         with pytest.raises(Stopped, match="may not write"):
             await kv.store.apply(PLANS["edit value"](kv))
-        assert "may not write" in kv.store.permission.refusal
+        assert "may not write" in kv.store.permission.refusal_in(kv.namespace.account)
         kv.wire.sent.clear()
         with pytest.raises(ReadOnly, match="may not write"):
             await kv.store.apply(PLANS["edit value"](kv))
@@ -511,11 +512,13 @@ SWAPPED = {
 async def test_true_is_not_one_and_a_null_is_no_metadata(tmp_path: Path) -> None:
     async with open_kv(tmp_path) as kv:
         for metadata in SWAPPED:
+            kv.clock.now += 100  # else what is put could be a late look at what was there before
             entry = await kv.put("old", Entry(b"1", metadata))
             applied = await kv.store.apply(plans.edit_metadata(kv.ref("old"), entry, SWAPPED[metadata]))
             assert applied.unconfirmed == ()
             await kv.store.undo()
             assert await kv.stored() == {"old": entry}
+        kv.clock.now += 100
         entry = await kv.put("old", Entry(b"1", "1"))
         with pytest.raises(Conflict):
             await kv.store.apply(plans.edit_value(kv.ref("old"), replace(entry, metadata="true"), b"2"))

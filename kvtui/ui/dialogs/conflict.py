@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Literal
 
@@ -22,6 +23,9 @@ from kvtui.ui.dialogs.dialog import SCROLLING, Dialog, capped
 from kvtui.ui.present import safe_content
 
 Choice = Literal["mine", "theirs", "edit"]
+
+SETTLED_S = 0.4
+"""It comes up by itself, maybe while one types: keys that come this soon are no answers to it."""
 
 PARTS = ("value", "metadata", "expires")
 
@@ -43,9 +47,17 @@ class ConflictDialog(Dialog[Choice | None]):
     ]
 
     def __init__(
-        self, subject: Content, base: Entry | None, theirs: Entry | None, yours: Entry | None
+        self,
+        subject: Content,
+        base: Entry | None,
+        theirs: Entry | None,
+        yours: Entry | None,
+        *,
+        of_draft: bool = True,
     ) -> None:
         super().__init__()
+        self._of_draft = of_draft
+        self._opened = time.monotonic()
         self._subject = subject
         self._base = base
         self._theirs = theirs
@@ -89,6 +101,8 @@ class ConflictDialog(Dialog[Choice | None]):
         self.fit()
 
     def hints(self) -> Sequence[str]:
+        if not self._of_draft:
+            return ("j k scroll · enter/esc leave it as it is", "enter/esc leave it as it is")
         leave = "enter/esc leave the draft as it is"
         if self.has_class("-short"):
             return (f"e edit again · {leave}", "e edit again · esc leave it")
@@ -96,13 +110,17 @@ class ConflictDialog(Dialog[Choice | None]):
 
     def action_choose(self, choice: Choice) -> None:
         """Leave with this answer; what writes or drops needs a window that shows it all."""
-        if self.too_small and choice != "edit":
+        early = time.monotonic() - self._opened < SETTLED_S
+        if early or (self.too_small and choice != "edit"):
             self.app.bell()
         else:
             self.dismiss(choice)
 
     def _answers(self) -> Content:
         mine = "delete all the same" if self._yours is None else "keep mine (writes over theirs)"
+        if not self._of_draft:
+            mine = "delete all the same" if self._yours is None else "write over it all the same"
+            return Content.assemble(("m", "bold"), f" {mine}")
         answers = [("e", "edit again"), ("t", "take theirs (drops the draft)"), ("m", mine)]
         shown = answers[1:] if self.has_class("-short") else answers
         return Content("\n").join(Content.assemble((key, "bold"), f" {words}") for key, words in shown)

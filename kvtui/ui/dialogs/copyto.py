@@ -30,6 +30,9 @@ class CopyDialog(Naming[KeyRef]):
     def __init__(self, source: KeyRef, namespaces: Sequence[tuple[Account, Namespace]]) -> None:
         super().__init__("Copy a key", Content(""), source.key, placeholder="name of the copy", act="copy")
         self._source = source
+        if not any(self._is_source(namespace) for _account, namespace in namespaces):
+            here = source.namespace  # its account could not be listed anew
+            namespaces = [(Account(here.account), here), *namespaces]
         self._namespaces = [namespace for _account, namespace in namespaces]
         many = len({account.id for account, _namespace in namespaces}) > 1
         self._labels = [_label(account if many else None, one) for account, one in namespaces]

@@ -150,7 +150,7 @@ class OperationsDialog(Dialog[Restore | Undo | None]):
 
     def action_restore(self) -> None:
         """Bring back one record as it was before."""
-        if not self._records:
+        if not self._records or not self._record.changes:
             return
         changes, steps_focused = self._record.changes, getattr(self.focused, "id", "") == "steps"
         if len(changes) > 1 and steps_focused:

@@ -10,7 +10,7 @@ from textual.content import Content
 from kvtui.api.errors import KVError
 from kvtui.api.models import Namespace
 from kvtui.core import plans
-from kvtui.core.changes import Change, Step, Verb
+from kvtui.core.changes import Change, Step, Verb, same
 from kvtui.core.journal import JournalFull
 from kvtui.core.stops import Conflict, Stopped, TooSoon
 from kvtui.core.writing import Applied
@@ -27,12 +27,12 @@ async def carry_out(hands: Hands, step: Step, *, again: bool = False) -> Applied
     Raises Conflict where one key alone was to be changed: whoever asked knows what that means.
     """
     images = True
-    while step.changes:
+    while step.changes or step.undoes or step.redoes:  # of a step back all may have expired
         hands.doing(f"{step.verb}…")
         try:
             applied = await hands.store.apply(step, images=images, again=again)
         except TooSoon as asked:
-            if (settled := await ask_soon(hands, asked)) is None:
+            if (settled := await _ask_soon(hands, asked)) is None:
                 return None
             step = settled
         except JournalFull as full:
@@ -65,8 +65,13 @@ async def carry_out_alone(hands: Hands, step: Step, *, again: bool = False) -> A
             if not isinstance(change, Change) or isinstance(found, Namespace):
                 hands.say(str(conflict), "error")
                 return None
-            dialog = ConflictDialog(subject(change.ref), change.before, found, change.after)
+            if same(found, change.after):
+                hands.show_changes([change])
+                hands.say(f"{change.ref.key} is so already: someone else was quicker.")
+                return None
+            dialog = ConflictDialog(subject(change.ref), change.before, found, change.after, of_draft=False)
             if await hands.app.push_screen_wait(dialog) != "mine":
+                hands.show_changes([Change(change.ref, change.before, found)])
                 hands.say("It was left as it is.")
                 return None
             over = Change(change.ref, found, change.after)
@@ -83,7 +88,7 @@ def applied_words(applied: Applied, images: bool) -> str:
     return " ".join([*words, applied.note]).strip()
 
 
-async def ask_soon(hands: Hands, asked: TooSoon) -> Step | None:
+async def _ask_soon(hands: Hands, asked: TooSoon) -> Step | None:
     """KV takes no expiration less than 60 s ahead: what is it to be?"""
     what = f"{len(asked.changes):,} of these keys expire" if len(asked.changes) > 1 else "This key expires"
     choice = await hands.app.push_screen_wait(
@@ -105,10 +110,10 @@ async def _ask_full(hands: Hands, full: KVError) -> bool | None:
     choice = await hands.app.push_screen_wait(
         ChooseDialog(
             "The journal is full",
-            Content.assemble(safe_content(full.message), " Nothing was sent."),
+            safe_content(full.message),
             [
                 Choice("stop", "Stop", "and change nothing"),
-                Choice("purge", "Make room", "older changes can no longer be taken back"),
+                Choice("purge", "Make room", "nothing that was done until now can be taken back then"),
                 Choice("without", "Go on without", "this change cannot be taken back"),
             ],
         )

@@ -7,7 +7,7 @@ import time
 
 from textual.content import Content
 
-from kvtui.api.errors import Refused
+from kvtui.api.errors import KVError, Refused
 from kvtui.api.models import Entry
 from kvtui.core.draft import Draft
 from kvtui.core.history import Back, History
@@ -17,7 +17,7 @@ from kvtui.ui.cardwords import back_words, entry_words, record_words, subject
 from kvtui.ui.dialogs.choose import Choice, ChooseDialog
 from kvtui.ui.dialogs.confirm import ConfirmDialog
 from kvtui.ui.dialogs.operations import OperationsDialog, Undo
-from kvtui.ui.flows.applying import applied_words, ask_soon, carry_out_alone
+from kvtui.ui.flows.applying import applied_words, carry_out_alone
 from kvtui.ui.hands import Hands
 
 
@@ -34,7 +34,10 @@ async def redo(hands: Hands) -> None:
 async def _go_back(hands: Hands, back: Back, title: str, act: str) -> None:
     for change in back.step.pairs:
         hands.refuse_a_draft(change.ref)
-    if await hands.app.push_screen_wait(ConfirmDialog(title, back_words(back), act=act)):
+    # To take the making of a namespace back is to remove it: like any removal, it needs its title.
+    removed = next((one.before for one in back.step.namespaces if one.after is None), None)
+    dialog = ConfirmDialog(title, back_words(back), act=act, typed=removed.title if removed else None)
+    if await hands.app.push_screen_wait(dialog):
         await carry_out_alone(hands, back.step, again=True)
 
 
@@ -78,13 +81,19 @@ async def greet(hands: Hands) -> None:
         return
     await _take_drafts(hands, history)
     for record in await history.interrupted():
-        await _ask_about(hands, await hands.store.find_out(record))
+        try:
+            await _ask_about(hands, await hands.store.find_out(record))
+        except KVError as error:  # the next one may fare better
+            hands.say(str(error), "error")
     await asyncio.to_thread(history.journal.retire)
 
 
 async def _take_drafts(hands: Hands, history: History) -> None:
     # Of several of one key the newest, which comes first; the others stay on the disk, for the next start.
     lost = {saved.ref.address: saved for saved in reversed(await history.lost_drafts())}
+    hands.keep_draft()
+    # What was begun meanwhile goes before; what it would replace stays on the disk too.
+    lost = {address: saved for address, saved in lost.items() if hands.drafts.get(saved.ref) is None}
     for saved in lost.values():
         await history.save_draft(saved)  # from now on it is this process's
         hands.drafts.put(await asyncio.to_thread(Draft.from_saved, saved))
@@ -115,14 +124,14 @@ async def _ask_about(hands: Hands, record: Record) -> None:
 
 
 async def _finish(hands: Hands, record: Record) -> None:
-    """Go on with an interrupted step. Records that would expire too soon by now are a question here too."""
+    """Go on with an interrupted step."""
     try:
         applied = await hands.store.finish(record)
-    except TooSoon as asked:
-        settled = await ask_soon(hands, asked)
-        if settled is None or len(settled.changes) < len(record.changes):
-            hands.say("It was left as it is: you are asked at the next start.")
-            return
-        applied = await hands.store.finish(record, settled)
-    hands.show_changes(applied.step.changes)
-    hands.say(applied_words(applied, images=True))
+    except TooSoon:
+        hands.say(
+            "It cannot be finished: a record in it expires within a minute. Take it back, or leave it.",
+            "error",
+        )
+    else:
+        hands.show_changes(applied.step.changes)
+        hands.say(applied_words(applied, images=True))

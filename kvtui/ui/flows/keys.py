@@ -12,6 +12,7 @@ from kvtui.api.models import Entry, Namespace
 from kvtui.core import plans
 from kvtui.core.changes import KeyRef
 from kvtui.core.draft import Draft
+from kvtui.core.plans import AT_ONCE_MOST, COUNT_FROM
 from kvtui.ui.cardwords import entry_words, price, subject
 from kvtui.ui.dialogs.confirm import ConfirmDialog
 from kvtui.ui.dialogs.copyto import CopyDialog
@@ -21,12 +22,6 @@ from kvtui.ui.flows import editing
 from kvtui.ui.flows.applying import carry_out, carry_out_alone
 from kvtui.ui.hands import Hands
 from kvtui.ui.present import safe_content
-
-DELETE_MOST = 100
-"""Keys deleted by `d` at once: each takes five requests, of the 1,200 that all of a user's tools share."""
-
-TYPE_FROM = 11
-"""Keys from which their count must be typed."""
 
 SAMPLES = 5
 """Names that are shown of those that would be deleted."""
@@ -42,8 +37,11 @@ async def create(hands: Hands, namespace: Namespace) -> None:
     if hands.drafts.get(ref) is None:
         if await hands.stored_at(ref) is not None:
             raise Refused(f"{new.name} exists already.", "e edits it; c copies a key over another.")
-        copied = await hands.entry_at(here) if new.duplicate and here else None
-        hands.pin(await asyncio.to_thread(Draft.begin, ref, None, copied))
+        copied = None
+        if new.duplicate and here:
+            hands.refuse_a_draft(here)
+            copied = await hands.entry_at(here)
+        hands.desk.pin(await asyncio.to_thread(Draft.begin, ref, None, copied))
     hands.go_to(ref)
     draft = hands.drafts.get(ref)
     if hands.entry_pane.editing:
@@ -62,7 +60,7 @@ async def rename(hands: Hands, ref: KeyRef) -> None:
     entry = await hands.entry_at(ref)
     existing = await hands.stored_at(target)
     if existing is None or await _may_land_on(hands, target, existing):
-        is_marked = ref.key in hands.keys_pane.marked_names
+        is_marked = hands.keys_pane.is_marked(ref.key)
         if await carry_out(hands, plans.rename(ref, entry, target, existing)) and hands.shows(ref):
             if hands.keys_pane.go_to(name) and is_marked:
                 hands.keys_pane.mark_here()
@@ -71,6 +69,7 @@ async def rename(hands: Hands, ref: KeyRef) -> None:
 
 async def copy(hands: Hands, ref: KeyRef) -> None:
     """Ask where to, and copy the whole record there."""
+    hands.refuse_a_draft(ref)
     target = await hands.app.push_screen_wait(CopyDialog(ref, hands.tree_pane.namespaces_by_account))
     if target is not None:
         entry = await hands.entry_at(ref)
@@ -102,13 +101,12 @@ async def delete(hands: Hands, ref: KeyRef) -> None:
 
 async def delete_marked(hands: Hands, namespace: Namespace) -> None:
     """Read the marked keys, show what they are, and delete them if that is meant."""
-    names = hands.keys_pane.marked_names
-    if len(names) > DELETE_MOST:
+    if (count := len(hands.keys_pane.marks)) > AT_ONCE_MOST:
         raise Refused(
-            f"{len(names):,} keys are marked. {DELETE_MOST} are the most at once: each takes 5 requests.",
+            f"{count:,} keys are marked. {AT_ONCE_MOST} are the most at once: each takes 5 requests.",
             "U unmarks all.",
         )
-    refs = [KeyRef(namespace, name) for name in names]
+    refs = [KeyRef(namespace, name) for name in hands.keys_pane.marked_names]
     for ref in refs:
         hands.refuse_a_draft(ref)
     hands.doing(f"reading {len(refs):,} keys…")
@@ -119,10 +117,10 @@ async def delete_marked(hands: Hands, namespace: Namespace) -> None:
     if not entries:
         raise Refused("The marked keys are gone already.", "R lists anew.")
     title = f"Delete {len(entries):,} keys?" if len(entries) > 1 else "Delete the marked key?"
-    count = str(len(entries)) if len(entries) >= TYPE_FROM else None
+    typed = str(len(entries)) if len(entries) >= COUNT_FROM else None
     body = _many_words(entries, hands.undo_words)
-    if await hands.app.push_screen_wait(ConfirmDialog(title, body, act="delete them", typed=count)):
-        await carry_out(hands, plans.delete(entries))
+    if await hands.app.push_screen_wait(ConfirmDialog(title, body, act="delete them", typed=typed)):
+        await carry_out_alone(hands, plans.delete(entries))
 
 
 def _many_words(entries: Sequence[tuple[KeyRef, Entry]], undo: str) -> Content:

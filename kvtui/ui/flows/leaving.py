@@ -16,13 +16,17 @@ NAMED = 5
 
 
 async def leave(hands: Hands) -> None:
-    """Ask about drafts, wait for the change that is under way, and quit."""
-    drafts = [draft for draft in hands.drafts if draft.touched]
-    if drafts and not await _may_leave(hands, drafts):
-        return
+    """Wait for the change that is under way, ask about the drafts that are left then, and quit."""
     if hands.store.busy:
         hands.say("Waiting for the change that is under way; then kvtui quits.")
         await hands.store.settled()
+        await hands.flow_ended()  # what it saved is a draft until then
+        hands.keep_draft()
+    drafts = list(hands.drafts)
+    await hands.desk.settled()
+    if drafts and not await _may_leave(hands, drafts):
+        return
+    await hands.store.settled()
     hands.app.exit()
 
 
@@ -33,13 +37,13 @@ async def _may_leave(hands: Hands, drafts: Sequence[Draft]) -> bool:
     keep = Choice("keep", "Quit, keep them", "they are here again at the next start")
     choices = [
         Choice("stay", "Stay", "~ lists the drafts"),
-        *([keep] if hands.store.history is not None else []),
+        *([keep] if hands.desk.all_on_disk else []),
         Choice("drop", "Quit, drop them", "what was typed is lost"),
     ]
     question = Content.assemble(f"{count} not saved:\n", names, more)
     choice = await hands.app.push_screen_wait(ChooseDialog("Quit?", question, choices))
     if choice == "drop":
-        hands.entry_pane.stop_editing()  # else it would be kept once more
+        hands.entry_pane.stop_editing(discard=True)
         for draft in drafts:
-            hands.unpin(draft.ref)
+            hands.desk.drop(draft.ref)
     return choice in ("keep", "drop")

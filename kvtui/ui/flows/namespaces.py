@@ -61,9 +61,11 @@ async def remove(hands: Hands, namespace: Namespace) -> None:
     seen = max(len(page.keys), hands.tree_pane.count_of(namespace))
     more = " or more" if page.cursor else ""
     keys = "No keys were seen in it." if not seen else f"{seen:,}{more} keys were seen in it, and go with it."
+    drafts = len(hands.drafts.names(namespace))
+    and_drafts = f"\nDrafts of its keys that are not saved: {drafts:,}. They go too." if drafts else ""
     body = Content.assemble(
         namespace_words(namespace, hands.tree_pane.account_of(namespace)),
-        ("\n\n" + keys, "bold"),
+        ("\n\n" + keys + and_drafts, "bold"),
         "\nThis cannot be taken back: KV has no way to, and the journal does not hold its keys.",
     )
     dialog = ConfirmDialog("Remove this namespace?", body, act="remove it", typed=namespace.title)
@@ -72,4 +74,4 @@ async def remove(hands: Hands, namespace: Namespace) -> None:
             return  # it is still there, and so are the drafts
         for draft in hands.drafts:
             if home_of(draft.ref.namespace) == home_of(namespace):
-                hands.unpin(draft.ref)
+                hands.desk.drop(draft.ref)

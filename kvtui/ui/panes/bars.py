@@ -38,9 +38,13 @@ class TopLine(Static):
         """Read what changes by itself; the line is drawn again only when its words changed."""
         if self.store:
             self.budget_words = budget_words(self.store, time.time())
-            self.permission_words = permission_words(self.store)
+            account = self.place.namespace.account if self.place else ""
+            self.permission_words = permission_words(self.store, account)
 
     def watch_store(self) -> None:
+        self.note_time()
+
+    def watch_place(self) -> None:
         self.note_time()
 
     def render(self) -> Content:
@@ -49,7 +53,7 @@ class TopLine(Static):
         marks = [(f"● {self.doing}", "bold $accent")] if self.doing else []
         marks += [(self.permission_words, "bold $text-warning")] if self.permission_words else []
         marks += [(self.budget_words, "$text-muted")] if self.budget_words else []
-        right = Content("  ").join(Content.styled(*mark) for mark in marks)
+        right = Content("  ").join(safe_content(*mark) for mark in marks)
         room = max(self.size.width - right.cell_length - 2, 8)
         return Content.assemble(self._trail(room).truncate(room, ellipsis=True, pad=True), "  ", right)
 
@@ -66,14 +70,14 @@ class TopLine(Static):
         return Content.assemble(head, Content(" ▸ ").join(shown))
 
 
-def permission_words(store: Store) -> str:
+def permission_words(store: Store, account: str) -> str:
     """`READ-ONLY`, or `WRITING 9:58 INC-4711` while a window is open, and `NO JOURNAL` where none is kept."""
     permission = store.permission
     words = []
-    if (left := permission.open_for) is not None and not permission.refusal:
-        words.append(f"WRITING {clock_words(left)} {permission.reason}".rstrip())
-    elif permission.refusal:
+    if permission.refusal_in(account):
         words.append("READ-ONLY")
+    elif (left := permission.open_for) is not None:
+        words.append(f"WRITING {clock_words(left)} {permission.reason}".rstrip())
     if store.history is None:
         words.append("NO JOURNAL")
     return "  ".join(words)

@@ -25,10 +25,11 @@ from kvtui.core.changes import KeyRef
 from kvtui.core.values import Facts, View
 from kvtui.ui import entrywords, outlets
 from kvtui.ui.bindings import quiet, verb
-from kvtui.ui.panes.entryedit import EntryEditing, What
+from kvtui.ui.panes.entryedit import EntryEditing
 from kvtui.ui.present import safe_content
 from kvtui.ui.rows import TextLayout
 from kvtui.ui.shown import Shown, facts_of, lay_out, lay_out_metadata
+from kvtui.ui.valueview import ValueView
 
 if TYPE_CHECKING:
     from kvtui.core.draft import Draft
@@ -85,9 +86,13 @@ class EntryPane(EntryEditing):
         """The person wants to be out of the editor."""
 
     def __init__(
-        self, read: Read, clock: Callable[[], float] = time.time, environ: Mapping[str, str] = os.environ
+        self,
+        read: Read,
+        clock: Callable[[], float] = time.time,
+        environ: Mapping[str, str] = os.environ,
+        keep: Callable[[Draft], None] = lambda draft: None,
     ) -> None:
-        super().__init__(id="entry", classes="pane")
+        super().__init__(keep, id="entry", classes="pane")
         self._read = read
         self._clock = clock
         self._environ = environ
@@ -95,7 +100,7 @@ class EntryPane(EntryEditing):
         self._reading: Worker[None] | None = None
         self._tab = TABS[0]
         self._wanted_view: View | None = None
-        self._pinned: tuple[Draft, What] | None = None
+        self._pinned: Draft | None = None
         self._status = ""
         self._words = entrywords.NOTHING_CHOSEN
         self._clear()
@@ -134,11 +139,6 @@ class EntryPane(EntryEditing):
         """The key whose entry this is."""
         return KeyRef(*self._asked) if self._asked else None
 
-    @property
-    def environ(self) -> Mapping[str, str]:
-        """The environment that programs in front of us get, secrets aside."""
-        return self._environ
-
     def renamed(self, namespace: Namespace) -> None:
         """The namespace that the entry is in has another title."""
         if self._asked:
@@ -156,7 +156,7 @@ class EntryPane(EntryEditing):
     def show(self, namespace: Namespace | None, name: str | None, draft: Draft | None = None) -> None:
         """Read and show another entry, or none; a draft of it is opened beside what is stored."""
         self._turn_to(namespace, name)
-        self._pinned = None if draft is None else (draft, "value")
+        self._pinned = draft
         if self._asked and draft is not None and draft.base is None:
             self._status, self._words = entrywords.NEW, entrywords.NEW_KEY
             self._open_pinned()
@@ -181,7 +181,8 @@ class EntryPane(EntryEditing):
     async def put(self, entry: Entry, elsewhere_until: float) -> None:
         """Show what was just stored, without reading it; elsewhere the old may be served till then."""
         facts = await facts_of(entry.value)
-        self.stop_editing()
+        if self._is_ending:
+            return
         self._clear()
         self.entry, self._facts, self._read_at = entry, facts, self._clock()
         self._elsewhere_until = elsewhere_until
@@ -192,7 +193,7 @@ class EntryPane(EntryEditing):
         """Go on with a draft that was left, without taking the keyboard from the list."""
         pinned, self._pinned = self._pinned, None
         if pinned is not None:
-            self.edit(*pinned, focus=False)
+            self.edit(pinned, "metadata" if pinned.only_metadata else "value", focus=False)
 
     async def once_read(self) -> Entry | None:
         """The entry, when its reading has ended; None where it failed, or another was asked for."""
@@ -202,9 +203,11 @@ class EntryPane(EntryEditing):
         return self.entry
 
     def action_refresh_entry(self) -> None:
-        """Read the entry again; a draft of it stays."""
-        if self._asked:
-            self.show(*self._asked, self.edited())
+        """Read the entry again. Not under an editor: what is typed there would be in the way."""
+        if self.editing is not None:
+            self.say("Leave the editor first: esc. What was typed is kept as a draft.")
+        elif self._asked:
+            self.show(*self._asked)
 
     def action_leave(self) -> None:
         """Leave the editor, or the find line; then forget what was found."""
@@ -243,8 +246,9 @@ class EntryPane(EntryEditing):
             self.entry = entry
             self._read_at = self._clock()
             self._lay_out()
-        self._open_pinned()
-        self._draw()
+        if not self._is_ending:
+            self._open_pinned()
+            self._draw()
 
     @work(exclusive=True, group="layout")
     async def _lay_out(self) -> None:
@@ -260,6 +264,8 @@ class EntryPane(EntryEditing):
             shown = await lay_out(entry.value, facts, view)
         elif self._tab == "metadata" and entry.metadata is not None:
             shown = lay_out_metadata(entry.metadata)
+        if self._is_ending:
+            return
         self._shown = shown
         self.forget_hits()
         if shown:
@@ -268,9 +274,14 @@ class EntryPane(EntryEditing):
 
     # Drawing
 
+    @property
+    def _is_ending(self) -> bool:
+        """Whether the program ends: it takes the widgets away before it cancels what still works for them."""
+        return self.is_mounted and not self.query(ValueView)
+
     def _draw(self) -> None:
         """Bring all of the pane up to date: which body is shown, and the lines."""
-        if not self.is_mounted:
+        if not self.is_mounted or self._is_ending:
             return
         # While an entry is being read the view stays, empty: to swap the bodies twice would flicker.
         has_view = self._shown is not None or (self.entry is None and not self._words)

@@ -1,15 +1,16 @@
 """The entry pane while it edits: a text area in the place of the rows, and the words about what is typed.
 
-The pane edits a draft and stores nothing: whoever wants the draft asks for it.
+The pane edits a draft and stores nothing. However the editor is closed, what was typed is handed to whoever
+keeps drafts first; only `discard` says that it is no longer wanted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Static
 
@@ -25,18 +26,16 @@ if TYPE_CHECKING:
 
 What = Literal["value", "metadata"]
 
-STILL_S = 0.5
-"""How long nothing is typed before the draft is kept, and its JSON is looked at."""
+KEPT_S = 0.5
+"""How long what is typed is in the editor alone: then it is kept as a draft, and its JSON is looked at."""
 
 
 class EntryEditing(EntryBody):
     """The half of the entry pane that edits."""
 
-    class Edited(Message):
-        """Something was typed, and a moment has passed."""
-
-    def __init__(self, *, id: str, classes: str) -> None:
+    def __init__(self, keep: Callable[[Draft], None], *, id: str, classes: str) -> None:
         super().__init__(id=id, classes=classes)
+        self._keep = keep
         self._draft: Draft | None = None
         self._what: What = "value"
         self._editor: Editor | None = None
@@ -69,9 +68,14 @@ class EntryEditing(EntryBody):
         self.refresh_bindings()
         return ""
 
+    @property
+    def has_keyboard(self) -> bool:
+        """Whether the person types in the editor."""
+        return self._editor is not None and self._editor.has_focus
+
     def take(self, draft: Draft) -> None:
-        """Go on with the same text in a draft whose other parts have changed."""
-        if self._editor is not None:
+        """Go on with the same text in a draft whose other parts have changed, if it is that key's."""
+        if self._draft is not None and self._draft.ref.address == draft.ref.address:
             self._draft = draft
             self._review()
 
@@ -84,8 +88,10 @@ class EntryEditing(EntryBody):
             return self._draft.with_metadata(text)
         return self._draft.with_data(text.encode("utf-8", "surrogatepass"))
 
-    def stop_editing(self) -> None:
-        """Close the editor. What it held is gone from the pane: ask for it first."""
+    def stop_editing(self, *, discard: bool = False) -> None:
+        """Close the editor. What was typed is kept as a draft, unless it is to be discarded."""
+        if not discard and (draft := self.edited()) is not None:
+            self._keep(draft)
         if self._typing is not None:
             self._typing.stop()
             self._typing = None
@@ -123,14 +129,14 @@ class EntryEditing(EntryBody):
             return
         if self._what == "metadata":
             self._review()
-        if self._typing is not None:
-            self._typing.stop()
-        self._typing = self.set_timer(STILL_S, self._still)
+        if self._typing is None:  # one that runs goes on: who never pauses is to lose no more than that
+            self._typing = self.set_timer(KEPT_S, self._keep_typed)
 
-    def _still(self) -> None:
+    def _keep_typed(self) -> None:
         self._typing = None
         self._review()
-        self.post_message(self.Edited())
+        if (draft := self.edited()) is not None:
+            self._keep(draft)
 
     def _review(self) -> None:
         """Say what is wrong with what is typed, and how much room it takes."""

@@ -275,6 +275,11 @@ class KeyRows(Vertical):
         """The marked keys, in listing order."""
         return self.marks.names(self._arrangement.table)
 
+    def is_marked(self, name: str) -> bool:
+        """Whether a key is marked."""
+        row = self._arrangement.table.row_of(name)
+        return row is not None and row in self.marks
+
     def mark_here(self) -> None:
         """Mark the key under the cursor, which stays on it."""
         if (row := self.list.row) is not None and row not in self.marks:
