@@ -75,6 +75,16 @@ class Tmux:
         """Press keys by tmux's names for them: `Enter`, `Escape`, `C-l`, `Down`, `q`."""
         self._run("send-keys", *names)
 
+    def answer(self, key: str, question: str) -> None:
+        """Answer a question that came up by itself: it takes no key in its first moment."""
+        deadline = time.monotonic() + PATIENCE_S
+        while question in self.screen() and time.monotonic() < deadline:
+            self.keys(key)
+            pause = time.monotonic() + 1.0
+            while question in self.screen() and time.monotonic() < pause:
+                time.sleep(0.02)
+        self.wait_gone(question)
+
     def type(self, text: str) -> None:
         """Type text letter by letter."""
         self._run("send-keys", "-l", text)

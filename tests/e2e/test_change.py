@@ -213,18 +213,24 @@ def test_an_editor_gets_a_private_file_and_what_it_made_is_stored(
     assert plain.stored("SESSIONS", "a key") == old
 
 
-def test_an_editor_that_fails_changes_nothing(
+def test_what_an_editor_wrote_that_did_not_end_well_is_a_draft(
     open_keys: Callable[..., Tmux], plain: Plain, tmp_path: Path
 ) -> None:
     before = everything(plain)
     command, notes = editor(tmp_path, b"something else", code=1)
     screen = open_keys("user:4711", EDITOR=command)
     screen.keys("E")
-    screen.wait("The editor was left with an error: nothing was changed.")
+    screen.wait("The editor did not end well.", "~user:4711")
     assert not Path((notes / "path").read_text().strip()).parent.exists()
+    assert everything(plain) == before
     screen.keys("C-s")
-    screen.wait("Nothing to save")
-    quit_program(screen)
+    screen.wait("Save these changes?", "+ something else")
+    screen.keys("Escape")
+    screen.wait_gone("Save these changes?")
+    screen.keys("q")
+    screen.wait("Quit?", "Quit, drop them")
+    screen.keys("j", "j", "Enter")
+    assert screen.wait_exit() == 0
     assert everything(plain) == before
     assert plain("journal", "list").out == b""
 
@@ -403,7 +409,7 @@ def test_a_read_only_session_says_why_and_opens_for_a_reason(
     screen.type("rw 10m INC-4711")
     screen.wait("Allow changes for 10m")
     screen.keys("Enter")
-    screen.wait("Changes are allowed for 10 minutes.")
+    screen.wait("Changes are allowed for", "WRITING")
     screen.keys("d")
     screen.wait("Delete this key?")
     screen.keys("y")

@@ -441,7 +441,7 @@ def test_an_edit_beside_a_running_wrangler_dev_is_seen_at_once(
     screen.keys("y")
     screen.wait("Changed by someone else")
     assert workerd.value("plain") == b"theirs"
-    screen.keys("t")
+    screen.answer("t", "Changed by someone else")
     screen.wait("theirs is shown")
     leave(screen)
     assert workerd.value("plain") == b"theirs"
