@@ -105,12 +105,15 @@ class Journal:
     def found(
         self, id: int, index: int, outcome: Outcome, detail: str, after: Namespace | None = None
     ) -> None:
-        """What was found out about a change of an interrupted step. What is known by now is not touched."""
+        """What was found out about a change of an interrupted step. What is known by now is not touched.
+
+        Its time stays that of its request, which is when the key was changed.
+        """
         with self._disk.writing() as db:
             noted = db.execute(
-                "UPDATE changes SET outcome = ?, detail = ?, at = ? WHERE step = ? AND place = ?"
+                "UPDATE changes SET outcome = ?, detail = ? WHERE step = ? AND place = ?"
                 " AND outcome IN (?, ?) AND EXISTS (SELECT 1 FROM steps WHERE id = step AND state = 'open')",
-                (outcome.value, packed(detail), self._clock(), id, index, Outcome.SENT, Outcome.UNKNOWN),
+                (outcome.value, packed(detail), id, index, Outcome.SENT, Outcome.UNKNOWN),
             )
             if noted.rowcount and after is not None:
                 put_created(db, id, index, after)

@@ -173,7 +173,7 @@ def read_last(db: sqlite3.Connection, source: str, ref: KeyRef, since: float) ->
         "SELECT c.step, c.place FROM changes c JOIN steps s ON s.id = c.step"
         " WHERE s.source = ? AND s.images AND c.account = ? AND c.namespace = ? AND c.key = ? AND c.at >= ?"
         f" AND c.outcome IN ('{Outcome.CONFIRMED}', '{Outcome.UNCONFIRMED}')"
-        " ORDER BY c.step DESC, c.place DESC",
+        " ORDER BY c.at DESC, c.step DESC, c.place DESC",  # an older step may have been finished later
         (packed(source), account, namespace, packed(ref.key), since),
     ).fetchall()
     sides: list[tuple[Brief | None, Brief | None]] = []

@@ -29,7 +29,7 @@ from kvtui.api.models import Namespace
 from kvtui.core.aims import Aim, Found, NamespaceAim, RecordAim
 from kvtui.core.changes import AnyChange, Change, NamespaceChange, Step
 from kvtui.core.journalerrors import JournalError
-from kvtui.core.journalrecords import Origin, Outcome, State
+from kvtui.core.journalrecords import Last, Origin, Outcome, State
 from kvtui.core.permission import Permission
 from kvtui.core.plans import too_soon
 from kvtui.core.stops import Conflict, Stopped, TooSoon
@@ -270,30 +270,29 @@ class Writer:
             raise run.stopped(index, error) from error
         looks_made = aim.is_made(found)
         (run.looked_made.add if looks_made else run.looked_made.discard)(index)
-        if run.again and looks_made:
-            return not aim.repeatable
-        as_before = aim.is_as_before(found)
-        if await self._is_stale(run, index, found, as_before):
-            if as_before:
-                raise run.stopped(index, _STALE)
-        elif not as_before:
+        made = run.again and looks_made
+        if made and not aim.repeatable:
+            return True
+        late = await self._late(run, index, found)
+        if late is not None and isinstance(aim, RecordAim) and late.shows(late.after, aim.change.before):
+            return False
+        if not (made or aim.is_as_before(found)):
             raise Conflict(run.step.changes[index], found, run.changes(), run.rest(), id=run.id)
+        if late is not None:
+            raise run.stopped(index, _STALE)
         return False
 
-    async def _is_stale(self, run: _Run, index: int, found: Found, as_before: bool) -> bool:
-        """Whether a look shows what was there before the last changes that the journal knows of.
+    async def _late(self, run: _Run, index: int, found: Found) -> Last | None:
+        """The last changes that the journal knows of, if a look shows what was there before them.
 
-        If the step was made from that, it would take the last change back unseen. If it was made from what
-        the last change left, the look is only late.
+        A step made from what the last of them left may go on. Any other would take it back unseen.
         """
         change = run.aims[index].change
         if self._journal is None or not isinstance(change, Change) or isinstance(found, Namespace):
-            return False
+            return None
         since = self._clock() - STALE_S
         last = await asyncio.to_thread(self._journal.last_of, self._origin.source, change.ref, since)
-        if last is None or not last.is_late(found):
-            return False
-        return as_before or last.shows(last.after, change.before)
+        return last if last is not None and last.is_late(found) else None
 
     async def _send(self, run: _Run, index: int) -> None:
         """Make the change. Raises Stopped.

@@ -23,6 +23,8 @@ from kvtui.api.errors import Refused
 from kvtui.api.models import Entry, Namespace
 from kvtui.core.changes import Change, NamespaceChange
 from kvtui.core.journal import Outcome, Record, State
+from kvtui.core.stops import Stopped
+from kvtui.core.writing import STALE_S
 from kvtui.local.demo import quick_place
 from kvtui.local.server import BASE, create_app
 from kvtui.local.serving import configured
@@ -191,7 +193,16 @@ async def undo(kv: KV, record: Record) -> None:
     assert kv.store.history
     if record.undoable:
         back = await kv.store.history.to_undo(record.id)
-        await kv.store.apply(back.step, again=True)
+        before = world_of(kv.state)
+        try:
+            await kv.store.apply(back.step, again=True)
+        except Stopped as stopped:
+            # Nobody has looked yet whether the last change landed: the look could be one before the last but
+            # one. It is refused while a look can be late, and nothing is changed.
+            assert "does not show yet" in stopped.message
+            assert world_of(kv.state) == before
+            kv.clock.now += STALE_S + 1
+            await kv.store.apply(back.step, again=True)
     if kv.store.history.journal.record(record.id).state is State.OPEN:
         await kv.store.leave(record)
 
