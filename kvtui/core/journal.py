@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from kvtui.api.models import Namespace
-from kvtui.core.changes import KeyRef, Step
+from kvtui.core.changes import KeyRef, Step, Verb, home_of
 from kvtui.core.journaldrafts import put_draft, read_lost, remove_draft
 from kvtui.core.journalerrors import JournalError, JournalFull, JournalUnusable
 from kvtui.core.journalfile import JournalFile
@@ -194,13 +194,23 @@ class Journal:
         return self._all(query, source=packed(source), before=before, limit=limit)
 
     def to_undo(self, source: str, account: str = "") -> Record | None:
-        """The newest step of this source (and account) that can be taken back and is not itself an undo."""
+        """The newest step of this source (and account) that can be taken back and is not itself an undo.
+
+        What was done in a namespace that has been removed since has nowhere to go back to.
+        """
         query = (
             "SELECT id FROM steps WHERE source = ? AND undoes IS NULL AND undone_by IS NULL ORDER BY id DESC"
         )
+        removed: set[tuple[str, str]] = set()
         with self._disk.reading() as db:
-            found = (self._record(db, id) for (id,) in db.execute(query, (packed(source),)).fetchall())
-            return next((one for one in found if one.undoable and one.is_in(account)), None)
+            for (id,) in db.execute(query, (packed(source),)).fetchall():
+                record = self._record(db, id)
+                homes = {home_of(noted.namespace) for noted in record.changes}
+                if record.verb is Verb.REMOVE_NAMESPACE and record.landed:
+                    removed |= homes
+                elif record.undoable and record.is_in(account) and not homes & removed:
+                    return record
+        return None
 
     def to_redo(self, source: str) -> Record | None:
         """The step that was undone last, unless something else was begun since."""

@@ -187,6 +187,7 @@ class Browser(Hands):
             self._aim = ref.key
         elif not self.keys_pane.go_to(ref.key):
             self._beside = (self.keys_pane.name_at_cursor,)
+            self.keys_pane.note(f"{ref.key} is shown, which is not in this list · moving goes back to it")
         if self.key == ref.key:
             self.watch_key(ref.key)
         self.key = ref.key
@@ -238,7 +239,9 @@ class Browser(Hands):
                 self._beside = (event.name,)  # it is not loaded, and shown all the same
             return
         if self._beside != (event.name,):
-            self._beside = None
+            if self._beside is not None:
+                self._beside = None
+                self.keys_pane.note("")
             self.key = event.name
 
     @on(KeysPane.Refreshed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.content import Content
 
 from kvtui.api.models import Account, Entry, Namespace
@@ -10,14 +12,17 @@ from kvtui.core.diffs import diff_values
 from kvtui.core.draft import Draft
 from kvtui.core.history import Back
 from kvtui.core.journalrecords import Outcome, Record
-from kvtui.core.values import kind_of
+from kvtui.core.values import SMALL, kind_of
 from kvtui.core.wording import size_words, when_words
 from kvtui.core.writing import REQUESTS_A_CHANGE
-from kvtui.ui.dialogs.card import ERASED, Card, Part
+from kvtui.ui.dialogs.card import ERASED, Card, Part, diff_content
 from kvtui.ui.present import safe_content
 
 LAYOUTS_UP_TO = 1024 * 1024
 """Bytes of JSON up to which the card offers other layouts: each is worked out while one waits."""
+
+DIFFERENCE_MOST = 12
+"""Lines of a difference that a question about taking back shows."""
 
 TRUTHS = (
     "KV cannot compare and swap: whoever writes in this very moment still wins. "
@@ -73,7 +78,7 @@ def draft_card(draft: Draft, wanted: Entry, layout: int, *, undo: bool) -> Card:
         layouts=() if untouched else layouts,
         layout=layout,
         undoable=UNDO if undo else NO_UNDO,
-        act="create" if draft.base is None else "save",
+        act="create" if draft.base is None else "save it as text" if warnings else "save",
     )
 
 
@@ -150,8 +155,19 @@ def back_words(back: Back) -> Content:
                 ("! ", "bold"), safe_content(ref.key), " has expired since: what is there now stays."
             )
         )
-    lines.append(Content.styled(price(len(back.step.changes)), "dim"))
+    lines += _difference(back.step.pairs)
+    if pairs := len(back.step.pairs):
+        lines.append(Content.styled(price(pairs), "dim"))
     return Content("\n").join(lines)
+
+
+def _difference(changes: Sequence[Change]) -> list[Content]:
+    """What becomes of the value, where it is one and short enough to be compared at once."""
+    if len(changes) != 1 or (before := changes[0].before) is None or (after := changes[0].after) is None:
+        return []
+    if before.value == after.value or max(len(before.value), len(after.value)) > SMALL:
+        return []
+    return [diff_content(diff_values(before.value, after.value, lines=DIFFERENCE_MOST))]
 
 
 def record_words(record: Record) -> Content:
@@ -186,14 +202,13 @@ def done_words(step: Step) -> str:
     """What has been done, for the bottom line."""
     if not step.changes:
         return "Nothing was put back: it has expired meanwhile."
-    if step.undoes is not None:
-        return f"Taken back: {step.verb} {_of(step.changes[-1])}. Z makes it again."
-    if step.redoes is not None:
-        return f"Made again: {step.verb} {_of(step.changes[0])}."
-    first = step.changes[0]
     count = len(step.changes)
-    what = f"{count:,} keys" if step.verb is Verb.DELETE and count > 1 else _of(first)
-    return f"{DONE[step.verb]} {what}."
+    what = f"{count:,} keys" if step.verb is Verb.DELETE and count > 1 else ""
+    if step.undoes is not None:
+        return f"Taken back: {step.verb} {what or _of(step.changes[-1])}. Z makes it again."
+    if step.redoes is not None:
+        return f"Made again: {step.verb} {what or _of(step.changes[0])}."
+    return f"{DONE[step.verb]} {what or _of(step.changes[0])}."
 
 
 def _of(change: AnyChange) -> str:

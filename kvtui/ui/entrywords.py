@@ -51,7 +51,7 @@ def life_words(expiration: int | None, now: float) -> str:
 
 def elsewhere_words(until: float, now: float) -> str:
     """After a save: how long other places may go on serving what was there before."""
-    return f"elsewhere old to {when_words(until)[11:]}" if now < until else ""
+    return f"old copies until {when_words(until)[11:]}" if now < until else ""
 
 
 def view_words(view: View, decoded: Decoded | None = None, inside: Kind | None = None) -> str:

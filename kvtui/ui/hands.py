@@ -75,6 +75,7 @@ class Hands(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._leads_on = False
         self.desk = DraftDesk(self.show_drafts, lambda words: self.say(words, "error"))
 
     # What the other half knows
@@ -163,16 +164,26 @@ class Hands(Screen[None]):
             flow.close()
             self.say("The change before is still under way.")
         else:
+            self._leads_on = True
             self._hold_keys(True)
             self.run_worker(self._run(flow), group="change")
-
-    def _hold_keys(self, held: bool) -> None:
-        if isinstance(self.app, TypeAheadApp):
-            self.app.hold_keys() if held else self.app.release_keys()
 
     def on_screen_suspend(self) -> None:
         """A question has come up: the keys are for it."""
         self._hold_keys(False)
+
+    def on_screen_resume(self) -> None:
+        """It was answered: the flow goes on, maybe to another question or to the editor."""
+        self._hold_keys(self._leads_on)
+
+    def asks_no_more(self) -> None:
+        """From here on the flow needs nothing of the person: the keys are theirs again."""
+        self._leads_on = False
+        self._hold_keys(False)
+
+    def _hold_keys(self, held: bool) -> None:
+        if isinstance(self.app, TypeAheadApp):
+            self.app.hold_keys() if held else self.app.release_keys()
 
     async def flow_ended(self) -> None:
         """Wait until the flow that runs has said its last, and been answered where it asks."""
@@ -186,7 +197,7 @@ class Hands(Screen[None]):
         except KVError as error:
             self.say(str(error), "error")
         finally:
-            self._hold_keys(False)
+            self.asks_no_more()
 
     def open_writing(self, seconds: float, reason: str) -> None:
         """`:rw 10m REASON`: allow changes in a read-only session for a while."""
@@ -230,6 +241,9 @@ class Hands(Screen[None]):
     def ready(self, action: str) -> KeyRef | None:
         """The key that a verb is about; None where there is none, or the verb cannot be used now."""
         if self.refuses(action):
+            return None
+        if self.at == "tree":
+            self.say("This is about a key: 2 goes to the keys.")
             return None
         if self.at != "entry":
             self.key = self.key_at_hand()
@@ -386,7 +400,7 @@ class Hands(Screen[None]):
             self.say(problem, "error")
         else:
             self.action_focus_pane("entry")
-        self._hold_keys(False)
+        self.asks_no_more()
 
     def action_edit_outside(self) -> None:
         """Edit the value, or on its tab the metadata, in $EDITOR."""

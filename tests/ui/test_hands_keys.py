@@ -19,6 +19,7 @@ from tests.ui.kit import (
     asked,
     back,
     browser,
+    burst,
     honest,
     names,
     on_sessions,
@@ -462,3 +463,70 @@ async def test_hostile_names_and_values_go_through_every_dialog(
                 if await stored(project, name) == theirs:
                     break
             assert await stored(project, name) == theirs
+
+
+async def test_what_is_typed_behind_the_name_of_a_new_key_goes_into_its_editor(project: Path) -> None:
+    async with on_sessions(project, "tmp:") as pilot:
+        await read(pilot, "tmp:0")
+        burst(pilot, "a", *"fast:dy", "enter", *"value vcd")
+        await shows(pilot, "editing value", "value vcd")
+        pane = browser(pilot).keys_pane
+        assert len(pane.marks) == 0, "no letter of it was a verb"
+        await press(pilot, "ctrl+s")
+        await asked(pilot, "Create this key?")
+        await press(pilot, "y")
+        await said(pilot, "Created tmp:fast:dy")
+    assert await stored(project, "tmp:fast:dy") == Entry(b"value vcd")
+
+
+async def test_verbs_about_a_key_do_nothing_from_the_tree(project: Path) -> None:
+    async with on_sessions(project, "tmp:") as pilot:
+        await read(pilot, "tmp:0")
+        await press(pilot, "1")
+        for key in "eEmtc":
+            await press(pilot, key)
+            await said(pilot, "2 goes to the keys")
+            assert browser(pilot).entry_pane.editing is None
+            assert pilot.app.screen is browser(pilot)
+
+
+async def test_a_key_that_is_shown_but_not_in_the_list_is_the_one_that_the_verbs_are_about(
+    project: Path,
+) -> None:
+    async with on_sessions(project, "tmp:") as pilot:
+        await read(pilot, "tmp:0")
+        burst(pilot, "a", *"zz", "enter", "v")
+        await shows(pilot, "editing value")
+        await press(pilot, "escape")
+        await shows(pilot, "zz is shown, which is not in this list")
+        await press(pilot, "t")
+        await asked(pilot, "Expiration", "zz")
+        await press(pilot, "escape")
+        await back(pilot)
+        await press(pilot, "j")
+        await read(pilot, "tmp:1")
+        assert "zz is shown" not in screen_text(pilot.app.screen)
+        assert [draft.ref.key for draft in browser(pilot).drafts] == ["tmp:zz"]
+
+
+async def test_what_was_done_in_a_namespace_that_is_gone_is_not_offered_again(project: Path) -> None:
+    async with on_sessions(project, "tmp:") as pilot:
+        await read(pilot, "tmp:0")
+        await press(pilot, "d")
+        await asked(pilot, "Delete this key?")
+        await press(pilot, "y")
+        await said(pilot, "Deleted")
+        await press(pilot, "1", "N")
+        await asked(pilot, "New namespace")
+        await press(pilot, *"zed", "enter")
+        await said(pilot, "Created the namespace zed")
+        await until(
+            pilot,
+            lambda: (place := browser(pilot).tree_pane.place_at_cursor) and place.namespace.title == "zed",
+        )
+        await press(pilot, "d")
+        await asked(pilot, "Remove this namespace?")
+        await press(pilot, *"zed", "enter")
+        await said(pilot, "Removed the namespace zed")
+        await press(pilot, "z")
+        await asked(pilot, "Take this back?", "tmp:0")

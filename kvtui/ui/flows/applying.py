@@ -6,6 +6,7 @@ import asyncio
 import time
 
 from textual.content import Content
+from textual.screen import ModalScreen
 
 from kvtui.api.errors import KVError
 from kvtui.api.models import Namespace
@@ -21,6 +22,14 @@ from kvtui.ui.hands import Hands
 from kvtui.ui.present import safe_content
 
 
+async def agreed(hands: Hands, dialog: ModalScreen[bool]) -> bool:
+    """Ask; a no is answered too, so that nobody takes it for done."""
+    if await hands.app.push_screen_wait(dialog):
+        return True
+    hands.say("Nothing was changed.")
+    return False
+
+
 async def carry_out(hands: Hands, step: Step, *, again: bool = False) -> Applied | None:
     """Apply a step, asking what must be asked on the way. None where it was left or has stopped.
 
@@ -28,6 +37,7 @@ async def carry_out(hands: Hands, step: Step, *, again: bool = False) -> Applied
     """
     images = True
     while step.changes or step.undoes or step.redoes:  # of a step back all may have expired
+        hands.asks_no_more()
         hands.doing(f"{step.verb}…")
         try:
             applied = await hands.store.apply(step, images=images, again=again)

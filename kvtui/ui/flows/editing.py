@@ -20,7 +20,7 @@ from kvtui.ui.dialogs.confirm import ConfirmDialog
 from kvtui.ui.dialogs.conflict import ConflictDialog
 from kvtui.ui.dialogs.expiration import ExpirationDialog
 from kvtui.ui.editor import edit_outside
-from kvtui.ui.flows.applying import carry_out
+from kvtui.ui.flows.applying import agreed, carry_out
 from kvtui.ui.hands import ELSEWHERE_S, Hands
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _is_listed(hands: Hands, ref: KeyRef) -> bool:
 async def drop(hands: Hands, draft: Draft) -> None:
     """Give up a draft, if that is meant."""
     body = Content.assemble("What you typed is lost; what is stored stays.\n", subject(draft.ref))
-    if await hands.app.push_screen_wait(ConfirmDialog("Drop this draft?", body, act="drop it")):
+    if await agreed(hands, ConfirmDialog("Drop this draft?", body, act="drop it")):
         hands.desk.drop(draft.ref)
         if hands.shows(draft.ref):
             hands.entry_pane.stop_editing(discard=True)

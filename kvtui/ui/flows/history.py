@@ -17,7 +17,7 @@ from kvtui.ui.cardwords import back_words, entry_words, record_words, subject
 from kvtui.ui.dialogs.choose import Choice, ChooseDialog
 from kvtui.ui.dialogs.confirm import ConfirmDialog
 from kvtui.ui.dialogs.operations import OperationsDialog, Undo
-from kvtui.ui.flows.applying import applied_words, carry_out_alone
+from kvtui.ui.flows.applying import agreed, applied_words, carry_out_alone
 from kvtui.ui.hands import Hands
 
 
@@ -37,7 +37,7 @@ async def _go_back(hands: Hands, back: Back, title: str, act: str) -> None:
     # To take the making of a namespace back is to remove it: like any removal, it needs its title.
     removed = next((one.before for one in back.step.namespaces if one.after is None), None)
     dialog = ConfirmDialog(title, back_words(back), act=act, typed=removed.title if removed else None)
-    if await hands.app.push_screen_wait(dialog):
+    if await agreed(hands, dialog):
         await carry_out_alone(hands, back.step, again=True)
 
 
@@ -71,7 +71,7 @@ async def _restore(hands: Hands, id: int, index: int) -> None:
         return Content("no such key") if entry is None else entry_words(entry)
 
     body = Content.assemble(subject(ref), "\nnow:  ", words(change.before), "\nthen: ", words(change.after))
-    if await hands.app.push_screen_wait(ConfirmDialog("Bring this record back?", body, act="bring it back")):
+    if await agreed(hands, ConfirmDialog("Bring this record back?", body, act="bring it back")):
         await carry_out_alone(hands, step)
 
 

@@ -19,7 +19,7 @@ from kvtui.ui.dialogs.copyto import CopyDialog
 from kvtui.ui.dialogs.newkey import NewKeyDialog
 from kvtui.ui.dialogs.rename import RenameDialog
 from kvtui.ui.flows import editing
-from kvtui.ui.flows.applying import carry_out, carry_out_alone
+from kvtui.ui.flows.applying import agreed, carry_out, carry_out_alone
 from kvtui.ui.hands import Hands
 from kvtui.ui.present import safe_content
 
@@ -87,7 +87,7 @@ async def _may_land_on(hands: Hands, target: KeyRef, existing: Entry) -> bool:
         entry_words(existing),
         f"\n\nIt would be replaced. {hands.undo_words}",
     )
-    return await hands.app.push_screen_wait(ConfirmDialog("Replace it?", body, act="replace it"))
+    return await agreed(hands, ConfirmDialog("Replace it?", body, act="replace it"))
 
 
 async def delete(hands: Hands, ref: KeyRef) -> None:
@@ -95,7 +95,7 @@ async def delete(hands: Hands, ref: KeyRef) -> None:
     hands.refuse_a_draft(ref)
     entry = await hands.entry_at(ref)
     body = Content.assemble(subject(ref), "\n", entry_words(entry), f"\n\n{hands.undo_words}")
-    if await hands.app.push_screen_wait(ConfirmDialog("Delete this key?", body, act="delete it")):
+    if await agreed(hands, ConfirmDialog("Delete this key?", body, act="delete it")):
         await carry_out_alone(hands, plans.delete([(ref, entry)]))
 
 
@@ -119,7 +119,7 @@ async def delete_marked(hands: Hands, namespace: Namespace) -> None:
     title = f"Delete {len(entries):,} keys?" if len(entries) > 1 else "Delete the marked key?"
     typed = str(len(entries)) if len(entries) >= COUNT_FROM else None
     body = _many_words(entries, hands.undo_words)
-    if await hands.app.push_screen_wait(ConfirmDialog(title, body, act="delete them", typed=typed)):
+    if await agreed(hands, ConfirmDialog(title, body, act="delete them", typed=typed)):
         await carry_out_alone(hands, plans.delete(entries))
 
 

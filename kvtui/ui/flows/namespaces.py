@@ -11,7 +11,7 @@ from kvtui.core.changes import NamespaceChange, home_of
 from kvtui.ui.cardwords import namespace_words
 from kvtui.ui.dialogs.confirm import ConfirmDialog
 from kvtui.ui.dialogs.name import NameDialog, title_facts
-from kvtui.ui.flows.applying import carry_out_alone
+from kvtui.ui.flows.applying import agreed, carry_out_alone
 from kvtui.ui.hands import Hands
 from kvtui.ui.panes.places import Place
 from kvtui.ui.present import safe_content
@@ -64,12 +64,13 @@ async def remove(hands: Hands, namespace: Namespace) -> None:
     drafts = len(hands.drafts.names(namespace))
     and_drafts = f"\nDrafts of its keys that are not saved: {drafts:,}. They go too." if drafts else ""
     body = Content.assemble(
+        ("This cannot be taken back. ", "bold"),
+        (keys + and_drafts, "bold"),
+        " KV has no way to bring a namespace back, and the journal does not hold its keys.\n\n",
         namespace_words(namespace, hands.tree_pane.account_of(namespace)),
-        ("\n\n" + keys + and_drafts, "bold"),
-        "\nThis cannot be taken back: KV has no way to, and the journal does not hold its keys.",
     )
     dialog = ConfirmDialog("Remove this namespace?", body, act="remove it", typed=namespace.title)
-    if await hands.app.push_screen_wait(dialog):
+    if await agreed(hands, dialog):
         if await carry_out_alone(hands, plans.remove_namespace(namespace)) is None:
             return  # it is still there, and so are the drafts
         for draft in hands.drafts:

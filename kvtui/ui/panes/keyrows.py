@@ -268,6 +268,11 @@ class KeyRows(Vertical):
     def _filter_open(self) -> bool:
         return self._filter_line.display
 
+    def note(self, words: str) -> None:
+        """Say something in the state line, until there is something else to say."""
+        self._note = words
+        self._say()
+
     # Marks
 
     @property

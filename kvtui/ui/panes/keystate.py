@@ -91,7 +91,7 @@ def empty_words(facts: Facts) -> list[str]:
     if facts.passing is not None and len(listing.table):
         return ["Searching..."] if facts.searching else ["Nothing passes the filter.", "esc clears it."]
     if listing.state == "complete":
-        return ["No keys here.", "p lists another prefix."]
+        return ["No keys here.", "a makes one, p lists another prefix."]
     return ["No keys so far.", "L looks further."]
 
 
