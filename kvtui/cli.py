@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
     from kvtui.config import Config, JournalSettings
-    from kvtui.core.journal import Journal
+    from kvtui.core.journal.journal import Journal
     from kvtui.core.store import Store
     from kvtui.local.state import KVState
     from kvtui.ui.start import Way
@@ -174,7 +174,7 @@ def make_journal(settings: JournalSettings | None) -> Journal | None:
     """The journal in its folder; nothing is opened yet. None where it is off."""
     if settings is None:
         return None
-    from kvtui.core.journal import Journal
+    from kvtui.core.journal.journal import Journal
 
     return Journal(settings.folder, cap=settings.cap, keep_days=settings.keep_days)
 

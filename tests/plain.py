@@ -19,7 +19,8 @@ from kvtui.api.client import KVClient
 from kvtui.api.errors import KeyNotFound
 from kvtui.api.models import Entry, Namespace
 from kvtui.core.changes import Step
-from kvtui.core.journal import Journal, Origin, Outcome
+from kvtui.core.journal.journal import Journal
+from kvtui.core.journal.records import Origin, Outcome
 from kvtui.core.store import Store
 from kvtui.local.server import ACCOUNT, create_app
 from kvtui.local.state import open_state

@@ -13,7 +13,7 @@ import pytest
 from kvtui.api.models import Entry, Namespace
 from kvtui.core import plans
 from kvtui.core.changes import KeyRef, Step
-from kvtui.core.journal import Origin, Outcome
+from kvtui.core.journal.records import Origin, Outcome
 from kvtui.local.server import ACCOUNT
 from tests.plain import COMMAND, Plain, namespace, plain
 

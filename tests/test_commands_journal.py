@@ -14,7 +14,7 @@ import pytest
 from kvtui.api.models import Entry
 from kvtui.core import plans
 from kvtui.core.changes import KeyRef
-from kvtui.core.journal import Origin, Outcome
+from kvtui.core.journal.records import Origin, Outcome
 from tests.plain import Plain, namespace, plain
 from tests.project import BINARY, HOSTILE, SESSION
 

@@ -17,7 +17,7 @@ from kvtui.core.editing import (
     metadata_state,
     open_value,
 )
-from kvtui.core.journalrecords import SavedDraft
+from kvtui.core.journal.records import SavedDraft
 from kvtui.core.layouts import INDENTED, MINIFIED, Layout, json_problem
 
 WHOLE = "whole"
@@ -131,7 +131,7 @@ class Draft:
         elif data == self.editable.data:
             data = None
         return SavedDraft(
-            source, self.ref, self.base, data, WHOLE if whole else "", (), metadata, self.expiration, at
+            source, self.ref, self.base, data, WHOLE if whole else "", metadata, self.expiration, at
         )
 
     @classmethod

@@ -16,11 +16,11 @@ from msgspec.structs import replace as with_fields
 from kvtui.api.errors import Refused
 from kvtui.api.models import Entry
 from kvtui.core.changes import AnyChange, Change, KeyRef, NamespaceChange, Step, inverse, living
-from kvtui.core.journalrecords import MAY_HAVE_LANDED, Record, SavedDraft
+from kvtui.core.journal.records import MAY_HAVE_LANDED, Record, SavedDraft
 from kvtui.core.plans import restore
 
 if TYPE_CHECKING:
-    from kvtui.core.journal import Journal
+    from kvtui.core.journal.journal import Journal
 
 
 class Back(NamedTuple):

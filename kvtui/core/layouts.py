@@ -20,9 +20,6 @@ EDGE_MOST = 64
 """White space around the JSON that counts as part of a layout; more of it is a matter of its own."""
 
 _SPACE = b" \t\r\n"
-_EDGE_CODES = {" ": "s", "\t": "t", "\r": "r", "\n": "n"}
-_EDGE_CHARS = {code: char for char, code in _EDGE_CODES.items()}
-_CODE = re.compile(r"([ml1-8t])(c?)(?::([strn]{0,64}):([strn]{0,64}))?")
 _FIRST_STEP = re.compile(rb"[\[{](\r?)\n(?:(\t)| {1,8})")
 _BREAK = re.compile(rb"\n *")
 _ESCAPE = re.compile(rb"\\.")
@@ -54,32 +51,6 @@ class Layout:
         if self.before or self.after not in ("", "\n", "\r\n"):
             return words + ", white space around"
         return words + (", final newline" if self.after else "")
-
-    @property
-    def code(self) -> str:
-        """A short string to keep it in; `from_code` reads it again."""
-        code = "t" if self.tabs else {-1: "m", 0: "l"}.get(self.indent, str(self.indent))
-        code += "c" if self.crlf else ""
-        if self.before or self.after:
-            edges = ("".join(_EDGE_CODES[char] for char in edge) for edge in (self.before, self.after))
-            code += ":" + ":".join(edges)
-        return code
-
-    @classmethod
-    def from_code(cls, code: str) -> Layout:
-        """The layout of which this is the code. Raises ValueError when it is the code of none."""
-        found = _CODE.fullmatch(code)
-        if not found:
-            raise ValueError(f"{code!r} is the code of no layout")
-        style, crlf, before, after = found.groups(default="")
-        indent = {"m": -1, "l": 0, "t": 1}.get(style)
-        return cls(
-            int(style) if indent is None else indent,
-            style == "t",
-            bool(crlf),
-            "".join(_EDGE_CHARS[char] for char in before),
-            "".join(_EDGE_CHARS[char] for char in after),
-        )
 
 
 MINIFIED: Final = Layout(-1)
@@ -132,12 +103,6 @@ def lay_out(text: bytes, layout: Layout) -> bytes:
     if layout.crlf:
         body = body.replace(b"\n", b"\r\n")
     return layout.before.encode() + body + layout.after.encode()
-
-
-def choices(original: Layout | None) -> list[Layout]:
-    """The layouts a person may choose from: as it was, indented by 2, minified."""
-    wanted = [INDENTED, MINIFIED] if original is None else [original, INDENTED, MINIFIED]
-    return list(dict.fromkeys(wanted))
 
 
 def json_problem(text: str | bytes) -> JsonProblem | None:

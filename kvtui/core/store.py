@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from kvtui.api.models import Entry, KeyPage
     from kvtui.core.changes import KeyRef, Step
     from kvtui.core.history import Back, History
-    from kvtui.core.journal import Journal
-    from kvtui.core.journalrecords import Record
+    from kvtui.core.journal.journal import Journal
+    from kvtui.core.journal.records import Record
     from kvtui.core.watching import News
     from kvtui.core.writing import Applied
 
@@ -57,7 +57,7 @@ class Store:
     ) -> None:
         # What changes something is loaded with the first source, not with the first screen.
         from kvtui.core.history import History
-        from kvtui.core.journalrecords import Origin
+        from kvtui.core.journal.records import Origin
         from kvtui.core.permission import Permission
         from kvtui.core.writing import Writer
 
@@ -179,7 +179,7 @@ class Store:
 
     async def find_out(self, record: Record) -> Record:
         """What became of an interrupted step, by reading: the journal knows it afterwards."""
-        from kvtui.core.journalrecords import Outcome
+        from kvtui.core.journal.records import Outcome
 
         journal = self._history().journal
         step = await asyncio.to_thread(journal.step, record.id)
@@ -206,7 +206,7 @@ class Store:
 
     async def leave(self, record: Record) -> None:
         """Leave an interrupted step as it is. The log goes on to tell of it."""
-        from kvtui.core.journalrecords import State
+        from kvtui.core.journal.records import State
 
         journal = self._history().journal
         await asyncio.to_thread(journal.adopt, record.id)

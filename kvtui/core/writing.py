@@ -28,8 +28,8 @@ from kvtui.api.errors import (
 from kvtui.api.models import Namespace
 from kvtui.core.aims import Aim, Found, NamespaceAim, RecordAim
 from kvtui.core.changes import AnyChange, Change, NamespaceChange, Step
-from kvtui.core.journalerrors import JournalError
-from kvtui.core.journalrecords import Last, Origin, Outcome, State
+from kvtui.core.journal.errors import JournalError
+from kvtui.core.journal.records import Last, Origin, Outcome, State
 from kvtui.core.permission import Permission
 from kvtui.core.plans import too_soon
 from kvtui.core.stops import Conflict, Stopped, TooSoon
@@ -37,7 +37,7 @@ from kvtui.core.watching import News, Watches, shows, waited_for
 
 if TYPE_CHECKING:
     from kvtui.api.client import KVClient
-    from kvtui.core.journal import Journal
+    from kvtui.core.journal.journal import Journal
 
 T = TypeVar("T")
 

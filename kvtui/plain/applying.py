@@ -11,7 +11,7 @@ from kvtui.api.errors import KeyNotFound, ReadOnly, Refused
 from kvtui.api.models import Entry
 from kvtui.core.changes import AnyChange, Change, KeyRef, Step
 from kvtui.core.history import History
-from kvtui.core.journalerrors import JournalError
+from kvtui.core.journal.errors import JournalError
 from kvtui.core.stops import Conflict, Stopped, TooSoon
 from kvtui.core.store import Store
 from kvtui.core.writing import Applied

@@ -19,7 +19,7 @@ import msgspec
 from kvtui.api.errors import Denied, KVError, NotFound, ReadOnly, Refused
 from kvtui.api.models import KeyInfo, Namespace
 from kvtui.core.escape import safe_str
-from kvtui.core.journalerrors import JournalFull, JournalUnusable
+from kvtui.core.journal.errors import JournalFull, JournalUnusable
 from kvtui.core.stops import Conflict, Stopped
 from kvtui.core.store import Store
 

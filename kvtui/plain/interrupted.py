@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from kvtui.api.errors import Refused
 from kvtui.core.history import History
-from kvtui.core.journalerrors import JournalError
-from kvtui.core.journalrecords import Record, State, what_words
+from kvtui.core.journal.errors import JournalError
+from kvtui.core.journal.records import Record, State, what_words
 from kvtui.core.stops import Stopped
 from kvtui.core.store import Store
 from kvtui.plain.applying import ended, history_of, may_change, must_be_meant, tell, telling_changes

@@ -14,8 +14,8 @@ from kvtui.api.errors import NotFound, Refused
 from kvtui.api.models import Entry
 from kvtui.core.changes import Change
 from kvtui.core.escape import safe_str
-from kvtui.core.journalerrors import JournalError, JournalUnusable, amount
-from kvtui.core.journalrecords import Record, state_words, what_words
+from kvtui.core.journal.errors import JournalError, JournalUnusable, amount
+from kvtui.core.journal.records import Record, state_words, what_words
 from kvtui.core.saving import save_file
 from kvtui.core.store import Store
 from kvtui.core.wording import when_words
@@ -26,7 +26,7 @@ from kvtui.plain.steps import ways_words
 from kvtui.plain.telling import json_text, noted_words, raw_metadata, record_json, record_words, where_words
 
 if TYPE_CHECKING:
-    from kvtui.core.journal import Journal
+    from kvtui.core.journal.journal import Journal
 
 NOTHING = "Nothing was changed."
 

@@ -6,7 +6,7 @@ As in telling.py, all is pure and nothing is escaped.
 from __future__ import annotations
 
 from kvtui.core.changes import AnyChange, NamespaceChange, Step
-from kvtui.core.journalrecords import Record, State
+from kvtui.core.journal.records import Record, State
 from kvtui.plain.telling import record_words, ref_words
 
 

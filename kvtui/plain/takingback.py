@@ -10,8 +10,8 @@ from kvtui.api.errors import NotFound, Refused
 from kvtui.core import plans
 from kvtui.core.changes import Change
 from kvtui.core.history import Back, History
-from kvtui.core.journalerrors import JournalError
-from kvtui.core.journalrecords import Record, what_words
+from kvtui.core.journal.errors import JournalError
+from kvtui.core.journal.records import Record, what_words
 from kvtui.core.store import Store
 from kvtui.plain.applying import apply, find, history_of, may_change, must_be_meant, tell, telling_changes
 from kvtui.plain.asking import agreed, has_person

@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from kvtui.api.models import Entry, Namespace
 from kvtui.core.changes import KeyRef
-from kvtui.core.journalrecords import Brief, Noted, Record
+from kvtui.core.journal.records import Brief, Noted, Record
 from kvtui.core.layouts import MINIFIED, lay_out
 from kvtui.core.wording import when_words
 

@@ -11,7 +11,7 @@ from kvtui.core.changes import AnyChange, Change, KeyRef, NamespaceChange, Step,
 from kvtui.core.diffs import diff_values
 from kvtui.core.draft import Draft
 from kvtui.core.history import Back
-from kvtui.core.journalrecords import Outcome, Record
+from kvtui.core.journal.records import Outcome, Record
 from kvtui.core.values import SMALL, kind_of
 from kvtui.core.wording import size_words, when_words
 from kvtui.core.writing import REQUESTS_A_CHANGE

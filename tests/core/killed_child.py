@@ -22,7 +22,7 @@ from kvtui.api.client import KVClient
 from kvtui.api.models import Entry, Namespace
 from kvtui.core import plans
 from kvtui.core.changes import KeyRef, Step
-from kvtui.core.journal import Journal
+from kvtui.core.journal.journal import Journal
 from kvtui.core.store import Store
 from kvtui.local.server import ACCOUNT
 from tests.core.kv import BINARY, KILL, KV, META, NOW, RETRIES, Clock, at_once, open_kv

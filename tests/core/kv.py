@@ -18,7 +18,7 @@ from kvtui.api.client import KVClient
 from kvtui.api.models import Entry, Namespace
 from kvtui.api.retry import Retries
 from kvtui.core.changes import KeyRef
-from kvtui.core.journal import Journal
+from kvtui.core.journal.journal import Journal
 from kvtui.core.store import Store
 from kvtui.local.server import ACCOUNT, create_app
 from kvtui.local.state import KVState

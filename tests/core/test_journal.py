@@ -18,17 +18,9 @@ from kvtui.api.errors import Refused
 from kvtui.api.models import Entry, Namespace
 from kvtui.core import plans
 from kvtui.core.changes import Change, KeyRef, NamespaceChange, Step, Verb, inverse
-from kvtui.core.journal import (
-    Brief,
-    Journal,
-    JournalError,
-    JournalFull,
-    Origin,
-    Outcome,
-    Record,
-    SavedDraft,
-    State,
-)
+from kvtui.core.journal.errors import JournalError, JournalFull
+from kvtui.core.journal.journal import Journal
+from kvtui.core.journal.records import Brief, Origin, Outcome, Record, SavedDraft, State
 
 SPACE = Namespace("0" * 32, "sessions", "a" * 32)
 HERE = Origin("https://api.cloudflare.com/client/v4", "acme-prod", "prod")
@@ -103,7 +95,7 @@ def killed(folder: Path, script: str) -> None:
     prelude = (
         "import os, sys; from pathlib import Path\n"
         "from kvtui.api.models import *; from kvtui.core import plans\n"
-        "from kvtui.core.changes import *; from kvtui.core.journal import *\n"
+        "from kvtui.core.changes import *; from kvtui.core.journal.journal import *\n"
         f"space = Namespace({SPACE.id!r}, {SPACE.title!r}, {SPACE.account!r})\n"
         f"here = Origin({HERE.source!r}, 'acme-prod', 'prod')\n"
         "journal = Journal(Path(sys.argv[1]))\n"
@@ -507,7 +499,6 @@ def a_draft(key: str = "k", data: bytes | None = b"half wr", at: float = 5.0) ->
         base=Entry(b"\0whole", '"\udcff"', 7),
         data=data,
         layout="json \ud800",
-        layers=("gzip", "base64"),
         metadata='{"v":3}',
         expiration=None,
         at=at,
@@ -515,7 +506,7 @@ def a_draft(key: str = "k", data: bytes | None = b"half wr", at: float = 5.0) ->
 
 
 def test_a_draft_is_lost_only_when_its_kvtui_is_gone(journal: Journal, other: Journal) -> None:
-    plain = SavedDraft(SOURCE, ref("new"), None, None, "", (), None, 9, 1.0)
+    plain = SavedDraft(SOURCE, ref("new"), None, None, "", None, 9, 1.0)
     journal.save_draft(a_draft())
     journal.save_draft(plain)
     journal.save_draft(a_draft(data=b"half written", at=6.0))
@@ -526,7 +517,7 @@ def test_a_draft_is_lost_only_when_its_kvtui_is_gone(journal: Journal, other: Jo
 
 
 def test_a_killed_kvtui_leaves_its_drafts(journal: Journal) -> None:
-    draft = "SavedDraft(here.source, KeyRef(space, 'k'), None, b'x', '', (), None, None, 1.0)"
+    draft = "SavedDraft(here.source, KeyRef(space, 'k'), None, b'x', '', None, None, 1.0)"
     killed(journal.folder, f"journal.save_draft({draft})")
     (lost,) = journal.lost_drafts(SOURCE)
     assert (lost.ref, lost.data) == (ref("k"), b"x")

@@ -14,8 +14,10 @@ import pytest
 from kvtui.api.models import Entry, Namespace
 from kvtui.core import plans
 from kvtui.core.changes import KeyRef, Step
-from kvtui.core.journal import Journal, JournalUnusable, Origin, Outcome
-from kvtui.core.journalfile import VERSION, open_file
+from kvtui.core.journal.errors import JournalUnusable
+from kvtui.core.journal.file import VERSION, open_file
+from kvtui.core.journal.journal import Journal
+from kvtui.core.journal.records import Origin, Outcome
 
 HERE = Origin("local:/tmp/state", "local")
 STEP = plans.create(KeyRef(Namespace("0" * 32, "t"), "k"), Entry(b"v"))
@@ -189,7 +191,7 @@ def test_a_disk_that_is_full_is_said_and_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_a_lock_that_is_not_given_up_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kvtui.core.journalfile.BUSY_S", 0.05)
+    monkeypatch.setattr("kvtui.core.journal.file.BUSY_S", 0.05)
     begin(tmp_path)
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as db:
         db.execute("BEGIN EXCLUSIVE")

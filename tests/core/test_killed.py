@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from kvtui.api.errors import Refused
 from kvtui.api.models import Entry, Namespace
 from kvtui.core.changes import Change, NamespaceChange
-from kvtui.core.journal import Outcome, Record, State
+from kvtui.core.journal.records import Outcome, Record, State
 from kvtui.core.stops import Stopped
 from kvtui.core.writing import STALE_S
 from kvtui.local.demo import quick_place

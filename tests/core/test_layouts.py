@@ -14,7 +14,6 @@ from kvtui.core.layouts import (
     MINIFIED,
     ON_ONE_LINE,
     Layout,
-    choices,
     json_problem,
     lay_out,
     layout_of,
@@ -58,18 +57,6 @@ def test_what_json_dumps_writes_has_a_layout_and_goes_into_any_other(
     assert lay_out(text, found) == text
     assert lay_out(text, other) == dump(data, other)
     assert lay_out(lay_out(text, INDENTED), found) == text
-
-
-@settings(deadline=None, max_examples=100)
-@given(layouts)
-def test_the_code_of_a_layout_is_read_again(layout: Layout) -> None:
-    assert Layout.from_code(layout.code) == layout
-
-
-@pytest.mark.parametrize("code", ["", "x", "9", "2:x:", "m:n", "mm", "2c:" + "n" * 65 + ":"])
-def test_other_strings_are_no_code(code: str) -> None:
-    with pytest.raises(ValueError, match="code"):
-        Layout.from_code(code)
 
 
 @pytest.mark.parametrize(
@@ -125,13 +112,6 @@ def test_half_a_surrogate_pair_as_javascript_writes_it_is_json() -> None:
     assert json_problem(text) is None
     assert layout_of(text) == MINIFIED
     assert lay_out(lay_out(text, Layout(1, tabs=True)), MINIFIED) == text
-
-
-def test_choices_say_each_layout_once() -> None:
-    four = Layout(4, after="\n")
-    assert choices(four) == [four, INDENTED, MINIFIED]
-    assert choices(MINIFIED) == [MINIFIED, INDENTED]
-    assert choices(None) == [INDENTED, MINIFIED]
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ from kvtui.api.models import Entry
 from kvtui.core import plans
 from kvtui.core.changes import Change, KeyRef, Step, living
 from kvtui.core.history import Back, History
-from kvtui.core.journal import Journal, Outcome, Record, State
+from kvtui.core.journal.journal import Journal
+from kvtui.core.journal.records import Outcome, Record, State
 from kvtui.core.plans import Soon
 from kvtui.core.stops import Conflict, Stopped, TooSoon
 from kvtui.core.store import Store
@@ -352,7 +353,8 @@ class Machine(RuleBasedStateMachine):
         there = self.stored_at(told(change.ref))
         if alike(there, change.before) or alike(there, change.after):
             return True
-        return change.ref in self.doubtful and alike(self.seen(change.ref), change.before)
+        seen = self.seen(change.ref)
+        return change.ref in self.doubtful and (alike(seen, change.before) or alike(seen, change.after))
 
     async def act(
         self,
@@ -760,6 +762,8 @@ class Machine(RuleBasedStateMachine):
     @rule(pick=picks, look_first=st.booleans())
     def leave_what_was_interrupted(self, pick: int, look_first: bool) -> None:
         record = self.interrupted(pick, look_first)
+        if record.undoes or record.redoes:  # it may have landed, and does not count as having been done
+            self.in_order = False
         self.run(self.kv.store.leave(record))
         assert self.witness.record(record.id).state is State.STOPPED
         self.left_open.discard(record.id)

@@ -15,7 +15,9 @@ from kvtui.api.models import Entry, Namespace
 from kvtui.core import plans
 from kvtui.core.changes import KeyRef, Step
 from kvtui.core.history import History
-from kvtui.core.journal import Journal, JournalError, Origin, Outcome, Record, State
+from kvtui.core.journal.errors import JournalError
+from kvtui.core.journal.journal import Journal
+from kvtui.core.journal.records import Origin, Outcome, Record, State
 from kvtui.core.permission import Permission
 from kvtui.core.stops import Conflict, Stopped
 from kvtui.core.store import Store

@@ -15,7 +15,9 @@ from kvtui.api.errors import KVError, ReadOnly, Refused
 from kvtui.api.models import Entry
 from kvtui.core import plans
 from kvtui.core.changes import Step
-from kvtui.core.journal import Journal, JournalFull, JournalUnusable, Outcome, State
+from kvtui.core.journal.errors import JournalFull, JournalUnusable
+from kvtui.core.journal.journal import Journal
+from kvtui.core.journal.records import Outcome, State
 from kvtui.core.stops import Conflict, Stopped, TooSoon
 from kvtui.core.watching import News
 from kvtui.core.writing import REQUESTS_A_CHANGE

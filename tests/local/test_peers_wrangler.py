@@ -129,5 +129,6 @@ def test_a_wrangler_dev_that_writes_is_not_disturbed_by_our_bulk_write(wrangler_
     bulk.start()
     answers = [wrangler_dev.ask("PUT", f"/KV/theirs{number}", b"v")[0] for number in range(40)]
     bulk.join()
-    assert answers.count(200) >= 38  # workerd does not wait for a lock at all: one may hit a commit
+    # workerd does not wait for a lock at all: each of our ten commits may hit one of its writes.
+    assert answers.count(200) >= 30
     assert len(ours.page(prefix="k", limit=3000)[0]) == 2000

@@ -23,7 +23,7 @@ from kvtui.api.limits import key_problem
 from kvtui.api.models import Account, Entry, Namespace
 from kvtui.core.changes import KeyRef, Verb
 from kvtui.core.diffs import DiffLine, diff_values
-from kvtui.core.journal import Brief, Noted, Origin, Outcome, Record, State
+from kvtui.core.journal.records import Brief, Noted, Origin, Outcome, Record, State
 from kvtui.ui.dialogs.card import Card, CardAnswer, ChangeCard, Part
 from kvtui.ui.dialogs.confirm import ConfirmDialog
 from kvtui.ui.dialogs.conflict import ConflictDialog

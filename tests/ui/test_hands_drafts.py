@@ -13,7 +13,8 @@ from textual.pilot import Pilot
 
 from kvtui.api.models import Entry
 from kvtui.core.changes import KeyRef
-from kvtui.core.journal import Journal, SavedDraft
+from kvtui.core.journal.journal import Journal
+from kvtui.core.journal.records import SavedDraft
 from kvtui.local.state import open_state
 from tests.core.kv import AFTER, BEFORE, MAY_NOT, TIMEOUT, TOO_MANY
 from tests.project import BINARY
@@ -283,7 +284,7 @@ async def test_of_two_lost_drafts_of_a_key_the_newest_comes_and_none_is_lost(pro
     ref = KeyRef(space(), "tmp:0")
     for at, data in ((1.0, b"older"), (2.0, b"newest")):
         journal = Journal(project / "journal")
-        journal.save_draft(SavedDraft(source, ref, Entry(b"-"), data, "", (), "", None, at))
+        journal.save_draft(SavedDraft(source, ref, Entry(b"-"), data, "", "", None, at))
         journal.close()
     async with on_sessions(project, "tmp:") as pilot:
         await said(pilot, "A draft from last time is here again")

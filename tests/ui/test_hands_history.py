@@ -13,7 +13,8 @@ from kvtui.api.models import Entry
 from kvtui.config import JournalSettings
 from kvtui.core import plans
 from kvtui.core.changes import KeyRef
-from kvtui.core.journal import Journal, Origin, Outcome
+from kvtui.core.journal.journal import Journal
+from kvtui.core.journal.records import Origin, Outcome
 from kvtui.local.state import open_state
 from kvtui.ui.panes.bars import FootLine
 from tests.core.kv import MAY_NOT

@@ -14,7 +14,7 @@ from textual.css.query import NoMatches
 from textual.widgets import OptionList, Static
 
 from kvtui.api.models import Namespace
-from kvtui.core.journalrecords import Brief, Noted, Outcome, Record, state_words, what_words
+from kvtui.core.journal.records import Brief, Noted, Outcome, Record, state_words, what_words
 from kvtui.core.wording import size_words, when_words
 from kvtui.ui.dialogs.dialog import Dialog, MarkedList, labelled
 from kvtui.ui.present import safe_content

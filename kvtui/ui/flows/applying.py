@@ -12,7 +12,7 @@ from kvtui.api.errors import KVError
 from kvtui.api.models import Namespace
 from kvtui.core import plans
 from kvtui.core.changes import Change, Step, Verb, same
-from kvtui.core.journal import JournalFull
+from kvtui.core.journal.errors import JournalFull
 from kvtui.core.stops import Conflict, Stopped, TooSoon
 from kvtui.core.writing import Applied
 from kvtui.ui.cardwords import NO_UNDO, UNDO, done_words, subject

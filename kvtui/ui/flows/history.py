@@ -11,7 +11,7 @@ from kvtui.api.errors import KVError, Refused
 from kvtui.api.models import Entry
 from kvtui.core.draft import Draft
 from kvtui.core.history import Back, History
-from kvtui.core.journalrecords import Record
+from kvtui.core.journal.records import Record
 from kvtui.core.stops import TooSoon
 from kvtui.ui.cardwords import back_words, entry_words, record_words, subject
 from kvtui.ui.dialogs.choose import Choice, ChooseDialog

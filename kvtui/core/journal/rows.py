@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from kvtui.api.models import Entry, Namespace
 from kvtui.core.changes import Change, KeyRef, NamespaceChange, Step, Verb
-from kvtui.core.journalerrors import JournalError
-from kvtui.core.journalrecords import Brief, Last, Noted, Origin, Outcome, Record, State
+from kvtui.core.journal.errors import JournalError
+from kvtui.core.journal.records import Brief, Last, Noted, Origin, Outcome, Record, State
 
 ROW_COST = 400
 """About how many bytes a change takes beside its values, metadata and names."""

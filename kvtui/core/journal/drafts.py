@@ -5,15 +5,14 @@ Each process has its own row for a key, so that two that edit the same key do no
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable
 from typing import Any
 
 from kvtui.api.models import Entry
 from kvtui.core.changes import KeyRef
-from kvtui.core.journalrecords import SavedDraft
-from kvtui.core.journalrows import packed, read_name, unpacked
+from kvtui.core.journal.records import SavedDraft
+from kvtui.core.journal.rows import packed, read_name, unpacked
 
 _SAME_KEY = "source = ? AND account = ? AND namespace = ? AND key = ?"
 
@@ -30,7 +29,7 @@ def put_draft(db: sqlite3.Connection, owner: str, draft: SavedDraft, is_alive: C
     row = (
         *(owner, source, account, namespace, packed(draft.ref.namespace.title), key),
         *((base.value, packed(base.metadata), base.expiration) if base is not None else (None, None, None)),
-        *(draft.data, packed(draft.layout), json.dumps(draft.layers)),
+        *(draft.data, packed(draft.layout)),
         *(packed(draft.metadata), draft.expiration, draft.at),
     )
     db.execute(f"INSERT INTO drafts VALUES ({', '.join('?' * len(row))})", row)
@@ -60,14 +59,13 @@ def read_lost(db: sqlite3.Connection, source: str, is_alive: Callable[[str], boo
 
 def _draft(row: tuple[Any, ...]) -> SavedDraft:
     _, source, account, namespace, title, key, value, base_metadata, base_expiration, *edited = row
-    data, layout, layers, metadata, expiration, at = edited
+    data, layout, metadata, expiration, at = edited
     return SavedDraft(
         source=unpacked(source),
         ref=KeyRef(read_name((account, namespace, title)), unpacked(key)),
         base=None if value is None else Entry(value, _text(base_metadata), base_expiration),
         data=data,
         layout=unpacked(layout),
-        layers=tuple(json.loads(layers)),
         metadata=_text(metadata),
         expiration=expiration,
         at=at,

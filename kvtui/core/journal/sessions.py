@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
-from kvtui.core.journalfile import make_private
+from kvtui.core.journal.file import make_private
 
 
 class Sessions:

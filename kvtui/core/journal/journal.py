@@ -14,11 +14,11 @@ from sqlite3 import Connection
 
 from kvtui.api.models import Namespace
 from kvtui.core.changes import KeyRef, Step, Verb, home_of
-from kvtui.core.journaldrafts import put_draft, read_lost, remove_draft
-from kvtui.core.journalerrors import JournalError, JournalFull, JournalUnusable
-from kvtui.core.journalfile import JournalFile
-from kvtui.core.journalrecords import Brief, Last, Noted, Origin, Outcome, Record, SavedDraft, State
-from kvtui.core.journalrows import (
+from kvtui.core.journal.drafts import put_draft, read_lost, remove_draft
+from kvtui.core.journal.errors import JournalError, JournalFull
+from kvtui.core.journal.file import JournalFile
+from kvtui.core.journal.records import Last, Origin, Outcome, Record, SavedDraft, State
+from kvtui.core.journal.rows import (
     images_of,
     no_such_step,
     packed,
@@ -28,21 +28,7 @@ from kvtui.core.journalrows import (
     read_record,
     read_step,
 )
-from kvtui.core.journalsessions import Sessions
-
-__all__ = [
-    "Brief",
-    "Journal",
-    "JournalError",
-    "JournalFull",
-    "JournalUnusable",
-    "Noted",
-    "Origin",
-    "Outcome",
-    "Record",
-    "SavedDraft",
-    "State",
-]
+from kvtui.core.journal.sessions import Sessions
 
 CAP = 1 << 30
 KEEP_DAYS = 30.0

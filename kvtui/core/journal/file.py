@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from kvtui.core.journalerrors import NO_CHANGE, JournalUnusable, damaged, said_kindly
+from kvtui.core.journal.errors import NO_CHANGE, JournalUnusable, damaged, said_kindly
 from kvtui.core.saving import settle_folder
 
 BUSY_S = 10.0
@@ -48,7 +48,7 @@ CREATE TABLE drafts (
     owner TEXT NOT NULL, source BLOB NOT NULL,
     account BLOB NOT NULL, namespace BLOB NOT NULL, title BLOB NOT NULL, key BLOB NOT NULL,
     base_value BLOB, base_metadata BLOB, base_expiration INTEGER,
-    data BLOB, layout BLOB NOT NULL, layers TEXT NOT NULL, metadata BLOB, expiration INTEGER,
+    data BLOB, layout BLOB NOT NULL, metadata BLOB, expiration INTEGER,
     at REAL NOT NULL,
     PRIMARY KEY (owner, source, account, namespace, key)
 );

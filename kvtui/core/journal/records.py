@@ -158,8 +158,8 @@ class Record:
 class SavedDraft(NamedTuple):
     """An edit that is not stored yet. `data` is the edited text as bytes, None for a value left untouched.
 
-    `base` is the record it started from, None for a new key; `layout` and `layers` are for whoever saved
-    it; `at` is when, in Unix seconds.
+    `base` is the record it started from, None for a new key; `layout` is for whoever saved it; `at` is
+    when, in Unix seconds.
     """
 
     source: str
@@ -167,7 +167,6 @@ class SavedDraft(NamedTuple):
     base: Entry | None
     data: bytes | None
     layout: str
-    layers: tuple[str, ...]
     metadata: str | None
     expiration: int | None
     at: float
