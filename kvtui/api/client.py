@@ -88,9 +88,16 @@ class KVClient(Accounts):
         """All that is stored under a key, by two requests side by side.
 
         Between them another writer may strike: the two halves are not one snapshot. Raises KeyNotFound where
-        both halves are missing, Unsettled where only one is: KV also remembers for a minute what was missing.
+        both halves are missing, Unsettled where only one is, twice: KV also remembers for a minute what was
+        missing.
         """
         bodies.check(limits.key_problem(key))
+        try:
+            return await self._both_halves(namespace, key, progress)
+        except Unsettled:  # the key may have come or gone just between them
+            return await self._both_halves(namespace, key, progress)
+
+    async def _both_halves(self, namespace: Namespace, key: str, progress: Progress | None) -> Entry:
         explorer = await self.dialect() is Dialect.EXPLORER
         value = asyncio.ensure_future(self.read_value(namespace, key, progress=progress))
         facts = asyncio.ensure_future(
