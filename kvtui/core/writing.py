@@ -136,7 +136,8 @@ class Writer:
     ) -> Applied:
         """Make the changes of a step. It runs to its end also when whoever asked for it goes away.
 
-        `again` is for undo, redo and what was interrupted: what is already as it should be counts as done.
+        `again` is for undo, redo and what was interrupted: a record that already looks as it should is no
+        conflict then, and is written all the same; a namespace counts as done.
         `id` goes on with a step that the journal holds. `images=False` keeps no before-images, which the
         journal then says.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import TextArea
 
 from kvtui.api.models import Entry
 from kvtui.core.changes import KeyRef
@@ -374,3 +375,16 @@ async def test_a_foreign_write_shows_three_versions_and_each_answer_does_what_it
                 assert draft is not None and draft.base == theirs
                 assert browser(pilot).entry_pane.editing == "value"
         assert await stored(project, "k") == theirs
+
+
+async def test_whoever_closes_the_editor_what_stands_in_it_is_kept(project: Path) -> None:
+    async with on_sessions(project, "tmp:") as pilot:
+        await read(pilot, "tmp:0")
+        await press(pilot, "e")
+        editor, main = pilot.app.focused, browser(pilot)
+        assert isinstance(editor, TextArea)
+        editor.text = "typed"
+        main.entry_pane.show(space(), "tmp:1")  # in the same moment, and without asking for a draft first
+        draft = main.drafts.get(KeyRef(space(), "tmp:0"))
+        assert draft is not None
+        assert draft.data == b"typed"
