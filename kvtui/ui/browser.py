@@ -302,6 +302,7 @@ class Browser(Hands):
         right = self.query_one("#right")
         right.display = not alone or self.at != "tree"
         right.set_class(width < SIDE_BY_SIDE_FROM, "stacked")
+        self.query_one(NamespacesPane).set_class(alone, "alone")
         for name, pane in zip(self.PANES, self._panes, strict=True):
             pane.display = not alone or name == self.at
 
